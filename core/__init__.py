@@ -1,0 +1,1 @@
+"""Everything Threadbridge decides: conversations, routing, delivery; it knows no vendor."""

@@ -1,0 +1,433 @@
+"""The contract of an agents' workplace: what the core draws there, and the desk its gestures end in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+import aiohttp
+from aiohttp import web
+from pydantic import BaseModel
+
+from core.contracts.bridge import Files, Memory
+from core.contracts.content import Content, Rate
+from core.contracts.richtext import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomRef:
+    """A Slack or Teams channel; `room` is the vendor's id."""
+
+    workspace: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRef:
+    """Where one conversation is shown; `thread` is the vendor's id of its opening post."""
+
+    workspace: str
+    room: str
+    thread: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostRef:
+    """One item shown in a thread; `post` is the vendor's id of it."""
+
+    workspace: str
+    room: str
+    thread: str
+    post: str
+
+
+class Tone(StrEnum):
+    """What a post is to the people in the thread; decides how it is drawn."""
+
+    CUSTOMER = "customer"
+    #: A colleague's reply shown in another thread of the same conversation, or one written in a modal.
+    AGENT = "agent"
+    BOT = "bot"
+    NOTE = "note"
+    #: Plain fact in small print: "Jane continued by email".
+    NOTICE = "notice"
+    #: Something did not work, and what can be done.
+    FAILURE = "failure"
+
+
+class FieldKind(StrEnum):
+    RICH_TEXT = "rich_text"
+    TEXT = "text"
+    SELECT = "select"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """One input of a form."""
+
+    id: str
+    label: str
+    kind: FieldKind
+    options: tuple[Option, ...] = ()
+    optional: bool = False
+    #: Preselected option, or text to start from.
+    initial: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What is asked before an action is carried out; drawn as a modal or dialog."""
+
+    title: str
+    submit: str
+    fields: tuple[FormField, ...]
+    #: Shown above the fields: to whom a reply goes, what will be cut.
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A button: pressing it ends in `Desk.act` with its id and value."""
+
+    #: One of the ids in `core.contracts.actions`.
+    id: str
+    label: str
+    value: str = ""
+    #: "", "primary" or "danger".
+    style: str = ""
+    #: The workplace asks `Desk.form` for a form first, and submits it with `Desk.act`.
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Whose words a post shows."""
+
+    #: Ready to show: "Jane (WhatsApp)".
+    name: str
+    #: Public https address, or "".
+    avatar_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotePreview:
+    """The message that a post answers, in short."""
+
+    author: str
+    #: At most 200 characters.
+    text: str
+    #: Where it stands in the same workspace, if it does.
+    post: PostRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One item to show in a thread."""
+
+    #: Ours, unique and stable across tries; the workplace stores it with the post so that `find` can see it.
+    key: str
+    tone: Tone
+    author: Author
+    content: Content
+    quote: QuotePreview | None = None
+    actions: tuple[Action, ...] = ()
+    edited: bool = False
+    deleted: bool = False
+    #: Emoji the customer put on it.
+    reactions: tuple[str, ...] = ()
+    #: Several customers' messages drawn as one post because the room's rate was short.
+    more: tuple[Content, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of a card; both sides may hold customer text."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardLink:
+    """An earlier conversation, or another place where this one is shown."""
+
+    label: str
+    url: str = ""
+    thread: ThreadRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Facts and buttons about one conversation, in order of importance."""
+
+    title: str
+    #: "Open", "Claimed by Bea", "Snoozed until Mon 09:00", "Resolved".
+    status: str
+    #: One emoji that says the same at a glance.
+    status_emoji: str
+    facts: tuple[Fact, ...] = ()
+    links: tuple[CardLink, ...] = ()
+    actions: tuple[Action, ...] = ()
+    #: How replies work in this room: "Messages in this thread go to the customer. Start with // for a note."
+    hint: str = ""
+
+
+class Sign(StrEnum):
+    """A mark on the agent's own post."""
+
+    #: Waiting for the hold to pass or for the vendor.
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    #: It stayed among agents.
+    NOTE = "note"
+
+
+class Standing(StrEnum):
+    """What somebody who writes in a room is to the organisation."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    #: Of another organisation, in a shared room.
+    OUTSIDER = "outsider"
+    #: A bot or integration.
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentProfile:
+    """A person in the workplace."""
+
+    workspace: str
+    agent_id: str
+    name: str
+    standing: Standing = Standing.MEMBER
+    email: str = ""
+    #: IANA name.
+    timezone: str = "UTC"
+    avatar_url: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueItem:
+    """One conversation in an agent's queue."""
+
+    title: str
+    #: "waiting 4 min", "snoozed until Mon 09:00".
+    status: str
+    text: str
+    thread: ThreadRef | None
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """An agent's own page: what is hers, what waits for anybody, and what is wrong."""
+
+    mine: tuple[QueueItem, ...] = ()
+    waiting: tuple[QueueItem, ...] = ()
+    snoozed: tuple[QueueItem, ...] = ()
+    #: Sentences about what does not work right now, for everybody to see.
+    troubles: tuple[str, ...] = ()
+
+
+class RoomChange(StrEnum):
+    """What happened to a room."""
+
+    #: The bot was removed, or the room archived or deleted: nothing can be posted there.
+    CLOSED = "closed"
+    #: It can be used again.
+    OPENED = "opened"
+    RENAMED = "renamed"
+    #: It has a new id: `detail` is it.
+    MOVED = "moved"
+    #: People of another organisation are in it now.
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkplaceCapabilities:
+    """What a workplace can show."""
+
+    #: Longest text of one post; longer content is split by the core, in characters.
+    max_text: int
+    room_rate: Rate
+    workspace_rate: Rate | None = None
+    #: Largest file in bytes that can be put into a thread.
+    max_file: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkplaceRuntime:
+    """What the core lends to one workplace."""
+
+    workspace: str
+    session: aiohttp.ClientSession
+    #: Public URL of `/workspaces/<workspace>`, or "".
+    url: str
+    files: Files
+    memory: Memory
+    secret: Callable[[str], bytes]
+    now: Callable[[], datetime]
+    trouble: Callable[[str | None], None]
+    #: (event id, lane, rank, raw) -> False for a duplicate. Returns after the commit; `Workplace.handle` gets it later,
+    #: once, in order of rank within its lane.
+    accept: Callable[[str, str, int, bytes], Awaitable[bool]]
+    #: Counts a refused request by its reason.
+    rejected: Callable[[str], None]
+
+
+class Desk(Protocol):
+    """What the core offers a workplace; every gesture of an agent ends in one call here.
+
+    A gesture that is not possible is answered to the agent privately, in words, by the core itself.
+    """
+
+    async def said(
+        self,
+        post: PostRef,
+        agent: AgentProfile,
+        content: Content,
+        *,
+        quote: PostRef | None = None,
+        is_root: bool = False,
+    ) -> bool:
+        """A person wrote in a room. False: no conversation is shown there, so nothing was done.
+
+        The core decides whether it is a reply, a note or a `!` command, and takes each post once.
+        """
+        ...
+
+    async def revised(self, post: PostRef, content: Content | None) -> None:
+        """The author edited that post, or deleted it (None)."""
+        ...
+
+    async def reacted(self, post: PostRef, agent: AgentProfile, emoji: str, *, added: bool) -> None: ...
+
+    async def send(self, post: PostRef, agent: AgentProfile, content: Content) -> None:
+        """The agent chose "Send to customer" on that post."""
+        ...
+
+    async def keep(self, post: PostRef, agent: AgentProfile) -> None:
+        """The agent chose "Make a note" on that post: if it is still held, it does not leave."""
+        ...
+
+    async def form(self, thread: ThreadRef, agent: AgentProfile, action: str, value: str) -> Form | None:
+        """What to ask before that action; None: nothing, or it was refused and the agent told."""
+        ...
+
+    async def act(
+        self,
+        thread: ThreadRef,
+        agent: AgentProfile,
+        action: str,
+        value: str = "",
+        *,
+        key: str,
+        fields: Sequence[tuple[str, str]] = (),
+        text: Document | None = None,
+    ) -> None:
+        """A button was pressed or a form submitted; `key` makes a second click harmless.
+
+        `fields` holds select and text fields by id, `text` the form's rich text.
+        """
+        ...
+
+    async def queue(self, agent: AgentProfile) -> Queue: ...
+
+    async def room_changed(self, room: RoomRef, change: RoomChange, detail: str = "") -> None: ...
+
+    async def posted(self, post: PostRef, key: str) -> None:
+        """Our own post came back to us as an event: proof that the send with that key arrived."""
+        ...
+
+
+class Workplace(Protocol):
+    """One Slack workspace or Teams tenant. Raises as `Bridge.send`, and DestinationUnavailable."""
+
+    async def handle(self, raw: bytes) -> None:
+        """Translates one accepted event into at most one desk call. Tried again, then quarantined, if it raises."""
+        ...
+
+    async def open_thread(self, room: RoomRef, card: Card, first: Post) -> ThreadRef:
+        """One post that is both context card and first message."""
+        ...
+
+    async def post(self, thread: ThreadRef, post: Post) -> PostRef: ...
+
+    async def edit(self, ref: PostRef, post: Post) -> None: ...
+
+    async def update_opening(self, thread: ThreadRef, card: Card, first: Post) -> None:
+        """Redraws the opening post, whose card or first message has changed."""
+        ...
+
+    async def find(self, room: RoomRef, thread: ThreadRef | None, key: str, since: datetime) -> PostRef | None:
+        """Where a post with that key stands; None: it surely was not posted. Raises OutcomeUnknown if unsure."""
+        ...
+
+    async def whisper(self, thread: ThreadRef, agent_id: str, text: str, actions: Sequence[Action] = ()) -> None:
+        """Seen by one agent only, best effort."""
+        ...
+
+    async def sign(self, ref: PostRef, sign: Sign | None) -> None:
+        """Puts our one mark on somebody's post, replacing the one before; None takes it away."""
+        ...
+
+    async def show_typing(self, thread: ThreadRef, name: str) -> None: ...
+
+    async def react(self, ref: PostRef, emoji: str, *, added: bool) -> None: ...
+
+    async def agent(self, agent_id: str) -> AgentProfile: ...
+
+    async def show_queue(self, agent_id: str, queue: Queue) -> None:
+        """Redraws the agent's own page."""
+        ...
+
+    async def permalink(self, thread: ThreadRef) -> str: ...
+
+    async def rooms(self) -> Sequence[tuple[str, str]]:
+        """(id, name) of the rooms that we can post in."""
+        ...
+
+    async def check(self) -> str: ...
+
+
+@runtime_checkable
+class ListeningWorkplace(Protocol):
+    async def listen(self) -> None:
+        """Runs until cancelled (Socket Mode)."""
+        ...
+
+
+@runtime_checkable
+class ServesWorkplaceRoutes(Protocol):
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Paths relative to `/workspaces/<workspace>`."""
+        ...
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkplaceSpec(Generic[S]):
+    """The one object that a workplace's folder exports, as WORKPLACE."""
+
+    name: str
+    title: str
+    settings: type[S]
+    capabilities: WorkplaceCapabilities
+    build: Callable[[S, Desk, WorkplaceRuntime], Workplace]
+    #: (public URL or "") -> the app manifest's text.
+    manifest: Callable[[str], str] = field(default=lambda url: "")
