@@ -1,0 +1,1 @@
+"""Workplaces where agents answer: one folder draws threads and hears gestures in one tool."""
