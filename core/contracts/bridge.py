@@ -57,6 +57,8 @@ class Event:
     event_id: str
     #: When it happened, by the vendor's clock.
     at: datetime
+    #: Its number, where the vendor numbers an account's events consecutively: lets the core put late ones in order.
+    order: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,6 @@ class MessageReceived(Event):
     content: Content
     #: The message she answers to, in either direction.
     quote: ExternalId | None = None
-    #: Her sequence number where the vendor numbers consecutively per account; lets the core put late ones in order.
-    order: int | None = None
     #: Ids of earlier messages that prove which conversation this continues (email: References), newest first.
     continues: tuple[ExternalId, ...] = ()
     #: Conversation token that `OutboundMessage.token` carried out and that came back.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -300,10 +300,10 @@ class Desk(Protocol):
         agent: AgentProfile,
         content: Content,
         *,
+        at: datetime,
         quote: PostRef | None = None,
-        is_root: bool = False,
     ) -> bool:
-        """A person wrote in a room. False: no conversation is shown there, so nothing was done.
+        """A person wrote in a thread, at that time by the vendor's clock. False: no conversation is shown there.
 
         The core decides whether it is a reply, a note or a `!` command, and takes each post once.
         """
@@ -398,6 +398,10 @@ class Workplace(Protocol):
 
     async def rooms(self) -> Sequence[tuple[str, str]]:
         """(id, name) of the rooms that we can post in."""
+        ...
+
+    def fetch(self, source: str) -> AsyncIterator[bytes]:
+        """Streams the bytes of a file that an agent posted; `source` is the attachment's."""
         ...
 
     async def check(self) -> str: ...
