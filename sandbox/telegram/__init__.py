@@ -1,0 +1,5 @@
+"""Telegram's Bot API on loopback, with the customers' phones behind it."""
+
+from sandbox.telegram.server import TelegramSandbox
+
+__all__ = ["TelegramSandbox"]
