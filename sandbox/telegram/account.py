@@ -157,11 +157,12 @@ def _check_webhook_url(text: str) -> None:
     """Telegram wants HTTPS on four ports; the sandbox also delivers to this machine, and to nowhere else."""
     try:
         url = URL(text)
-        host = url.host or ""
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise ApiError(400, "Bad Request: invalid webhook URL specified") from None
+    try:
+        local = url.host == "localhost" or ipaddress.ip_address(url.host or "").is_loopback
     except ValueError:
         local = False
-        url = URL()
     if local and url.scheme in ("http", "https"):
         return
     if url.scheme != "https":
