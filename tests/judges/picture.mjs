@@ -1,12 +1,9 @@
 // Draws one message's blocks the way an agent sees them: JSON on standard input, a whole page on standard output.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-
-// Required, not imported: its ES build names files that Node does not resolve.
-const require = createRequire(import.meta.url);
-const { createElement } = require("react");
-const { renderToStaticMarkup } = require("react-dom/server");
-const { Message } = require("slack-blocks-to-jsx");
+import { createElement } from "react";
+import { renderToStaticMarkup } from "react-dom/server";
+// By its file: the package's entry for Node is CommonJS that requires an ES module, which only newer Nodes allow.
+import { Message } from "./node_modules/slack-blocks-to-jsx/dist/index.mjs";
 
 const { blocks, name, theme } = JSON.parse(readFileSync(0, "utf8"));
 const style = readFileSync(new URL("node_modules/slack-blocks-to-jsx/dist/style.css", import.meta.url), "utf8");

@@ -34,5 +34,5 @@ async def draw_blocks(blocks: Sequence[Mapping[str, Any]], *, name: str = "Threa
         await process.wait()
         raise
     if process.returncode:
-        raise RuntimeError(f"the Block Kit renderer failed: {complaint.decode(errors='replace')}")
+        raise RuntimeError(f"the Block Kit renderer failed: {complaint.decode(errors='replace')[-1500:]}")
     return page.decode()
