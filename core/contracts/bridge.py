@@ -349,6 +349,15 @@ class ShowsTyping(Protocol):
 
 
 @runtime_checkable
+class FollowsTranscript(Protocol):
+    """A channel whose customers read their transcript from us."""
+
+    def transcript_changed(self, sender_id: str) -> None:
+        """Called after the commit of any change to that customer's transcript; must return at once."""
+        ...
+
+
+@runtime_checkable
 class Reconciles(Protocol):
     """A vendor that can be asked what became of a send."""
 

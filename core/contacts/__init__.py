@@ -1,0 +1,1 @@
+"""Who is writing: contacts, their addresses, and what each address proves."""

@@ -1,0 +1,53 @@
+"""The queries on contacts and addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+
+from core.contacts.models import Address, Contact, addresses, contacts, to_address, to_contact
+
+
+def address(connection: Connection, account: str, external_id: str) -> Address | None:
+    row = connection.execute(
+        select(addresses).where(addresses.c.account == account, addresses.c.external_id == external_id)
+    ).first()
+    return to_address(row) if row else None
+
+
+def address_by_id(connection: Connection, address_id: UUID) -> Address:
+    return to_address(connection.execute(select(addresses).where(addresses.c.id == address_id)).one())
+
+
+def contact(connection: Connection, contact_id: UUID) -> Contact:
+    return to_contact(connection.execute(select(contacts).where(contacts.c.id == contact_id)).one())
+
+
+def addresses_of(connection: Connection, contact_id: UUID) -> list[Address]:
+    rows = connection.execute(select(addresses).where(addresses.c.contact_id == contact_id).order_by(addresses.c.id))
+    return [to_address(row) for row in rows]
+
+
+def add_contact(connection: Connection, values: dict[str, Any]) -> None:
+    connection.execute(insert(contacts), [values])
+
+
+def change_contact(connection: Connection, contact_id: UUID, values: dict[str, Any]) -> None:
+    connection.execute(update(contacts).where(contacts.c.id == contact_id).values(values))
+
+
+def change_address(connection: Connection, address_id: UUID, values: dict[str, Any]) -> None:
+    connection.execute(update(addresses).where(addresses.c.id == address_id).values(values))
+
+
+def next_cursor(connection: Connection, address_id: UUID) -> int:
+    """A new position in the address's transcript; the row lock makes commit order equal cursor order."""
+    value: int = connection.execute(
+        update(addresses)
+        .where(addresses.c.id == address_id)
+        .values(cursor=addresses.c.cursor + 1)
+        .returning(addresses.c.cursor)
+    ).scalar_one()
+    return value

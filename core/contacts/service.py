@@ -1,0 +1,97 @@
+"""Turns the sender of an event into a contact, and keeps what is known of her up to date."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.contacts import repository
+from core.contacts.models import Address, Contact, addresses
+from core.contracts.bridge import Proof, Sender
+from core.contracts.text import line, safe_url
+from core.storage.ids import new_id
+from core.storage.storage import insert
+
+_RANK = {proof: rank for rank, proof in enumerate(Proof)}
+
+
+class ContactService:
+    """Who is writing."""
+
+    def resolve(self, connection: Connection, account: str, sender: Sender, now: datetime) -> tuple[Contact, Address]:
+        """The contact behind `sender`, made on first sight. Two first sights at once make one contact."""
+        address = repository.address(connection, account, sender.external_id)
+        if address is None:
+            address = self._add(connection, account, sender, now)
+        else:
+            self._refresh(connection, address, sender, now)
+            address = repository.address_by_id(connection, address.id)
+        contact = repository.contact(connection, address.contact_id)
+        changes = _contact_changes(contact, sender)
+        if changes:
+            repository.change_contact(connection, contact.id, changes)
+            contact = repository.contact(connection, contact.id)
+        return contact, address
+
+    def _add(self, connection: Connection, account: str, sender: Sender, now: datetime) -> Address:
+        contact_id = new_id()
+        repository.add_contact(
+            connection,
+            {
+                "id": contact_id,
+                "name": line(sender.name, limit=200),
+                "avatar_url": safe_url(sender.avatar_url) or "",
+                "language": line(sender.language, limit=35),
+                "timezone": line(sender.timezone, limit=64),
+                "created_at": now,
+            },
+        )
+        connection.execute(
+            insert(connection, addresses)
+            .values(
+                id=new_id(),
+                account=account,
+                external_id=sender.external_id,
+                contact_id=contact_id,
+                reachable=True,
+                cursor=0,
+                created_at=now,
+                **_address_values(sender, sender.proof, now),
+            )
+            .on_conflict_do_nothing(index_elements=["account", "external_id"])
+        )
+        address = repository.address(connection, account, sender.external_id)
+        assert address is not None
+        return address
+
+    def _refresh(self, connection: Connection, address: Address, sender: Sender, now: datetime) -> None:
+        # A weaker claim never lowers what was proven before; what it says of itself is still shown.
+        proof = max(address.proof, sender.proof, key=_RANK.__getitem__)
+        values = _address_values(sender, proof, now)
+        for name in ("username", "email", "phone", "facts", "metadata"):
+            values[name] = values[name] or getattr(address, name)
+        repository.change_address(connection, address.id, {**values, "reachable": True})
+
+
+def _address_values(sender: Sender, proof: Proof, now: datetime) -> dict[str, Any]:
+    return {
+        "proof": proof.value,
+        "username": line(sender.username, limit=200),
+        "email": line(sender.email, limit=320),
+        "phone": line(sender.phone, limit=40),
+        "facts": {line(k, limit=40): line(v, limit=500) for k, v in list(sender.facts.items())[:20]},
+        "metadata": dict(sender.metadata),
+        "seen_at": now,
+    }
+
+
+def _contact_changes(contact: Contact, sender: Sender) -> dict[str, Any]:
+    found = {
+        "name": line(sender.name, limit=200),
+        "avatar_url": safe_url(sender.avatar_url) or "",
+        "language": line(sender.language, limit=35),
+        "timezone": line(sender.timezone, limit=64),
+    }
+    return {name: value for name, value in found.items() if value and value != getattr(contact, name)}

@@ -1,0 +1,1 @@
+"""The record of everything said, where it is shown, and every fact about it."""

@@ -1,0 +1,392 @@
+"""The durable work that a change to a conversation causes: every outbox job of a conversation is made here.
+
+Keys are made from the cause, so running the same code again adds nothing. Lanes:
+`post:<workspace>:<room>:<link>` everything shown in a thread, `send:<account>:<conversation>` everything to the
+customer, `fetch:…` one file each, `card:…`, `sign:…` and `whisper:…` what may wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from core.contracts.bridge import DeliveryStatus
+from core.contracts.content import Capabilities, Rate
+from core.contracts.richtext import Document
+from core.contracts.text import from_json, is_empty, measure, plain, split, to_json
+from core.contracts.workplace import Action, Sign, ThreadRef, Tone, WorkplaceCapabilities
+from core.conversations import repository, threads
+from core.conversations.models import Direction, Message, StoredAttachment
+from core.conversations.threads import ThreadLink
+from core.outbox.models import Bucket, NewJob
+from core.outbox.repository import Outbox
+from core.storage.ids import new_id
+
+#: How long a message waits for its files before it is shown or sent without them.
+_FILES_WAIT = timedelta(minutes=2)
+#: A card is redrawn at most this often (slack.md, section 13).
+_CARD_DEBOUNCE = timedelta(seconds=2)
+_WHISPER_LIFE = timedelta(minutes=10)
+_CARD, _NOTICE, _LATER = 3, 1, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One call to the channel: some text, one file, or a file with its caption."""
+
+    text: Document | None
+    #: Position of the attachment, or None.
+    attachment: int | None
+
+
+def pieces(body: Document, attachments: Sequence[StoredAttachment], capabilities: Capabilities) -> list[Piece]:
+    """How a message is cut for a channel."""
+    texts = [] if is_empty(body) else split(body, limit=capabilities.max_text, unit=capabilities.text_unit)
+    files = list(attachments)
+    result: list[Piece] = []
+    caption_fits = len(texts) == 1 and measure(plain(texts[0]), capabilities.text_unit) <= capabilities.max_caption
+    if files and caption_fits:
+        result.append(Piece(text=texts[0], attachment=files.pop(0).position))
+        texts = []
+    result.extend(Piece(text=text, attachment=None) for text in texts)
+    result.extend(Piece(text=None, attachment=file.position) for file in files)
+    return result
+
+
+def post_parts(body: Document, capabilities: WorkplaceCapabilities) -> list[Document]:
+    """The text of a message, cut for a workplace; at least one part, which may be empty."""
+    if is_empty(body):
+        return [Document()]
+    return split(body, limit=capabilities.max_text)
+
+
+def file_part(position: int) -> int:
+    """The number of the part that shows the attachment at that position."""
+    return -1 - position
+
+
+class Dispatcher:
+    """Adds jobs; every method takes the transaction it belongs to."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, Capabilities],
+        workspaces: Mapping[str, WorkplaceCapabilities],
+    ) -> None:
+        self._outbox = outbox
+        self._channels = channels
+        self._workspaces = workspaces
+
+    def capabilities(self, account: str) -> Capabilities | None:
+        """None: the account has left the settings."""
+        return self._channels.get(account)
+
+    def fetch(self, connection: Connection, message: Message, attachments: Sequence[StoredAttachment]) -> bool:
+        """Files are fetched beside, not before, other messages; True: there is something to wait for."""
+        waiting = [attachment for attachment in attachments if attachment.pending]
+        for attachment in waiting:
+            self._outbox.add(
+                connection,
+                NewJob(
+                    key=f"fetch:{attachment.id}",
+                    op="fetch",
+                    payload={"attachment": str(attachment.id), "message": str(message.id)},
+                    lane=f"fetch:{attachment.id}",
+                    scope=attachment.holder.partition(":")[2],
+                ),
+            )
+        return bool(waiting)
+
+    def show(
+        self,
+        connection: Connection,
+        message: Message,
+        *,
+        now: datetime,
+        settle: timedelta,
+        waiting: bool,
+        except_link: UUID | None = None,
+    ) -> None:
+        """Shows a message in every thread of its conversation; `settle` leaves earlier ones time to arrive."""
+        not_before = now + (_FILES_WAIT if waiting else settle) if waiting or settle else None
+        for link in threads.links_of(connection, message.conversation_id):
+            if link.id != except_link:
+                self._show_in(connection, link, message, not_before)
+
+    def _show_in(self, connection: Connection, link: ThreadLink, message: Message, not_before: datetime | None) -> None:
+        capabilities = self._workspaces[link.workspace]
+        attachments = repository.attachments_of(connection, message.id)
+        body = from_json(message.body)
+        parts = list(range(len(post_parts(body, capabilities))))
+        if is_empty(body) and attachments and link.thread is not None:
+            parts = []
+        parts.extend(file_part(attachment.position) for attachment in attachments)
+        # Only short, plain messages of the customer may be drawn together when the room's rate is short.
+        single = len(parts) == 1 and not attachments and message.direction is Direction.IN and not message.quote_id
+        length = {"chars": len(plain(body))} if single else {}
+        for part in parts:
+            self._post(
+                connection,
+                link,
+                op="post",
+                key=f"post:{link.id}:{message.id}:{part}",
+                payload={"link": str(link.id), "message": str(message.id), "part": part, **length},
+                rank=message.rank,
+                not_before=not_before,
+            )
+
+    def show_change(self, connection: Connection, message: Message, *, except_link: UUID | None = None) -> None:
+        """Redraws a message wherever it is shown, after an edit, a delete or a reaction."""
+        revision = f"{message.revision}:{message.cursor}"
+        for link in threads.links_of(connection, message.conversation_id):
+            if link.id == except_link:
+                continue
+            self._post(
+                connection,
+                link,
+                op="edit_post",
+                key=f"edit_post:{link.id}:{message.id}:{revision}",
+                payload={"link": str(link.id), "message": str(message.id)},
+            )
+
+    def notice(
+        self,
+        connection: Connection,
+        conversation_id: UUID,
+        body: Document,
+        *,
+        key: str,
+        tone: Tone = Tone.NOTICE,
+        actions: Sequence[Action] = (),
+    ) -> None:
+        """Says something in every thread of a conversation."""
+        for link in threads.links_of(connection, conversation_id):
+            self._post(
+                connection,
+                link,
+                op="notice",
+                key=f"notice:{link.id}:{key}",
+                payload={
+                    "link": str(link.id),
+                    "tone": tone.value,
+                    "body": to_json(body),
+                    "actions": [asdict(action) for action in actions],
+                },
+            )
+
+    def _post(
+        self,
+        connection: Connection,
+        link: ThreadLink,
+        *,
+        op: str,
+        key: str,
+        payload: dict[str, Any],
+        rank: int | None = None,
+        not_before: datetime | None = None,
+    ) -> None:
+        self._outbox.add(
+            connection,
+            NewJob(
+                key=key,
+                op=op,
+                payload=payload,
+                lane=f"post:{link.workspace}:{link.room}:{link.id}",
+                scope=link.workspace,
+                buckets=self._room_buckets(link),
+                rank=rank,
+                not_before=not_before,
+                priority=_NOTICE,
+            ),
+        )
+
+    def _room_buckets(self, link: ThreadLink) -> tuple[Bucket, ...]:
+        capabilities = self._workspaces[link.workspace]
+        buckets = [_bucket(f"room:{link.workspace}:{link.room}", capabilities.room_rate)]
+        if capabilities.workspace_rate is not None:
+            buckets.append(_bucket(f"workspace:{link.workspace}", capabilities.workspace_rate))
+        return tuple(buckets)
+
+    def refresh_card(self, connection: Connection, conversation_id: UUID, now: datetime) -> None:
+        """Redraws the cards of a conversation soon; several changes at once make one redraw."""
+        for link in threads.links_of(connection, conversation_id):
+            self._outbox.add(
+                connection,
+                NewJob(
+                    key=f"card:{link.id}:{link.card_version}",
+                    op="card",
+                    payload={"link": str(link.id)},
+                    lane=f"card:{link.workspace}:{link.room}:{link.id}",
+                    scope=link.workspace,
+                    not_before=now + _CARD_DEBOUNCE,
+                    priority=_CARD,
+                ),
+            )
+
+    def sign(self, connection: Connection, message: Message, sign: Sign) -> None:
+        """Puts a mark on the agent's own posts of that message."""
+        for post in threads.posts_of(connection, message.id):
+            self._outbox.add(
+                connection,
+                NewJob(
+                    key=f"sign:{post.ref.room}:{post.ref.post}:{message.revision}:{sign.value}",
+                    op="sign",
+                    payload={"ref": asdict(post.ref), "sign": sign.value},
+                    lane=f"sign:{post.ref.workspace}:{post.ref.room}:{post.ref.post}",
+                    scope=post.ref.workspace,
+                    priority=_LATER,
+                ),
+            )
+
+    def whisper(
+        self,
+        connection: Connection,
+        thread: ThreadRef,
+        agent_id: str,
+        text: str,
+        *,
+        now: datetime,
+        actions: Sequence[Action] = (),
+        key: str = "",
+    ) -> None:
+        """Tells one agent something, privately; worth nothing after a while, so it expires. A `key` is told once."""
+        self._outbox.add(
+            connection,
+            NewJob(
+                key=f"whisper:{key or new_id()}",
+                op="whisper",
+                payload={
+                    "thread": asdict(thread),
+                    "agent": agent_id,
+                    "text": text,
+                    "actions": [asdict(action) for action in actions],
+                },
+                lane=f"whisper:{thread.workspace}:{agent_id}",
+                scope=thread.workspace,
+                expires_at=now + _WHISPER_LIFE,
+                priority=_NOTICE,
+            ),
+        )
+
+    def send(self, connection: Connection, message: Message, *, waiting: bool, now: datetime) -> None:
+        """Sends a reply, piece by piece, after its hold and after its files are here."""
+        capabilities = self._channels[message.account]
+        attachments = repository.attachments_of(connection, message.id)
+        not_before = max(filter(None, [message.hold_until, now + _FILES_WAIT if waiting else None]), default=None)
+        for number in range(len(pieces(from_json(message.body), attachments, capabilities))):
+            self._outbox.add(
+                connection,
+                self._send_job(
+                    message,
+                    op="send",
+                    key=send_key(message, number),
+                    payload={"message": str(message.id), "piece": number},
+                    rank=message.rank,
+                    not_before=not_before,
+                ),
+            )
+
+    def change(self, connection: Connection, message: Message, op: str, data: Mapping[str, Any]) -> None:
+        """Carries an edit, a delete or a reaction to the customer: `send_edit`, `send_delete`, `send_reaction`."""
+        self._outbox.add(
+            connection,
+            self._send_job(
+                message,
+                op=op,
+                key=f"{op}:{message.id}:{message.revision}:{new_id()}",
+                payload={"message": str(message.id), **data},
+            ),
+        )
+
+    def _send_job(
+        self,
+        message: Message,
+        *,
+        op: str,
+        key: str,
+        payload: dict[str, Any],
+        rank: int | None = None,
+        not_before: datetime | None = None,
+    ) -> NewJob:
+        capabilities = self._channels[message.account]
+        buckets = []
+        if capabilities.account_rate is not None:
+            buckets.append(_bucket(f"account:{message.account}", capabilities.account_rate))
+        if capabilities.recipient_rate is not None:
+            buckets.append(_bucket(f"recipient:{message.address_id}", capabilities.recipient_rate))
+        return NewJob(
+            key=key,
+            op=op,
+            payload=payload,
+            lane=f"send:{message.account}:{message.conversation_id}",
+            scope=message.account,
+            buckets=tuple(buckets),
+            rank=rank,
+            not_before=not_before,
+            priority=0,
+        )
+
+    def withdraw(self, connection: Connection, message: Message) -> bool:
+        """Takes back a reply that has not begun to leave. False: it has."""
+        if message.status is not DeliveryStatus.QUEUED:
+            return False
+        keys = self._send_keys(connection, message)
+        # In order: while the first one is still here, none has left.
+        return bool(keys) and all(self._outbox.cancel(connection, key) for key in keys)
+
+    def release(self, connection: Connection, message: Message, now: datetime) -> None:
+        """The files of a message are here: what waited for them may go."""
+        if message.direction is Direction.OUT and message.status is DeliveryStatus.QUEUED:
+            due = max(message.hold_until or now, now)
+            for key in self._send_keys(connection, message):
+                self._outbox.amend(connection, key, not_before=due)
+        for link in threads.links_of(connection, message.conversation_id):
+            attachments = repository.attachments_of(connection, message.id)
+            parts = list(range(len(post_parts(from_json(message.body), self._workspaces[link.workspace]))))
+            for part in [*parts, *(file_part(attachment.position) for attachment in attachments)]:
+                self._outbox.amend(connection, f"post:{link.id}:{message.id}:{part}", not_before=now)
+
+    def _send_keys(self, connection: Connection, message: Message) -> list[str]:
+        capabilities = self._channels.get(message.account)
+        if capabilities is None:
+            return []
+        attachments = repository.attachments_of(connection, message.id)
+        count = len(pieces(from_json(message.body), attachments, capabilities))
+        return [send_key(message, number) for number in range(count)]
+
+    def retry(self, connection: Connection, message: Message) -> int:
+        """Sends again what failed of a message; the number of its pieces that leave again."""
+        return sum(self._outbox.retry(connection, key) for key in self._send_keys(connection, message))
+
+    def settle(self, connection: Connection, message: Message) -> int:
+        """A person says that a message whose outcome was unknown did arrive."""
+        return sum(self._outbox.settle(connection, key, "") for key in self._send_keys(connection, message))
+
+    def wake(self, connection: Connection, conversation_id: UUID, at: datetime) -> None:
+        """Ends a snooze at that time."""
+        self._outbox.add(
+            connection,
+            NewJob(
+                key=f"wake:{conversation_id}:{at.isoformat()}",
+                op="wake",
+                payload={"conversation": str(conversation_id), "at": at.isoformat()},
+                lane=f"wake:{conversation_id}",
+                scope="threadbridge",
+                not_before=at,
+                priority=_LATER,
+            ),
+        )
+
+
+def send_key(message: Message, piece: int) -> str:
+    return f"send:{message.id}:{message.revision}:{piece}"
+
+
+def _bucket(key: str, rate: Rate) -> Bucket:
+    return Bucket(key=key, gap=rate.gap, burst=rate.burst)

@@ -1,0 +1,65 @@
+"""Words and next steps for a reply that did not reach the customer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.contracts.actions import ActionId
+from core.contracts.bridge import DeliveryStatus
+from core.contracts.errors import FailureReason
+from core.contracts.text import from_json, from_plain, preview
+from core.contracts.workplace import Action, Sign, Tone
+from core.conversations.dispatch import Dispatcher
+from core.conversations.models import Message
+from core.conversations.service import ConversationService
+
+_STEPS = {
+    FailureReason.WINDOW_CLOSED: "The channel only allows replies for a while after the customer's last message.",
+    FailureReason.RECIPIENT_GONE: "Retry once the customer is reachable again, or use another channel.",
+    FailureReason.OPTED_OUT: "The customer asked not to be written to on this channel.",
+    FailureReason.TOO_LARGE: "Send a smaller file, or a link.",
+    FailureReason.BAD_CONTENT: "Change the message and send it again.",
+    FailureReason.UNSUPPORTED: "Send it in another form.",
+    FailureReason.MISCONFIGURED: "An admin has to mend the account: see `threadbridge check`.",
+    FailureReason.EXPIRED: "It was tried for a day. Retry sends it now.",
+}
+
+
+def report(
+    connection: Connection,
+    service: ConversationService,
+    dispatcher: Dispatcher,
+    message: Message,
+    reason: FailureReason,
+    sentence: str,
+    now: datetime,
+) -> None:
+    """Marks a reply as failed and says so in the thread, with what can be done. Saying it twice says it once."""
+    if not service.advance(connection, message, DeliveryStatus.FAILED, now, problem=sentence):
+        return
+    dispatcher.sign(connection, message, Sign.FAILED)
+    words = preview(from_json(message.body), 80)
+    what = f"“{words}”" if words else "Your file"
+    value = str(message.id)
+    if reason is FailureReason.UNKNOWN_OUTCOME:
+        text = f"It is not known whether {what} reached the customer: {sentence} It was not sent again by itself."
+        actions = (
+            Action(id=ActionId.RESEND, label="Send again", value=value, style="primary"),
+            Action(id=ActionId.ARRIVED, label="It arrived", value=value),
+        )
+    else:
+        text = f"{what} was not delivered: {sentence} {_STEPS.get(reason, '')}".rstrip()
+        actions = (
+            Action(id=ActionId.RETRY, label="Retry", value=value, style="primary"),
+            Action(id=ActionId.DISCARD, label="Discard", value=value),
+        )
+    dispatcher.notice(
+        connection,
+        message.conversation_id,
+        from_plain(text),
+        key=f"failed:{message.id}:{now.isoformat()}",
+        tone=Tone.FAILURE,
+        actions=actions,
+    )

@@ -1,0 +1,105 @@
+"""What has been taken in already, and events that came before the message they speak of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, String, Table, delete, select
+
+from core.contracts.bridge import Event
+from core.storage.base import Moment, metadata
+from core.storage.storage import insert
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("event_id", String(998), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("order", BigInteger),
+    Column("received_at", Moment, nullable=False),
+    Index("inbox_order", "account", "order"),
+)
+
+early_events = Table(
+    "early_events",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("event_id", String(998), primary_key=True),
+    Column("external_id", String(998), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Index("early_events_external", "account", "external_id"),
+)
+
+
+def first_time(connection: Connection, account: str, event: Event, now: datetime) -> bool:
+    """Notes the event; False: it was here before."""
+    result = connection.execute(
+        insert(connection, inbox)
+        .values(
+            account=account,
+            event_id=event.event_id,
+            kind=type(event).__name__,
+            order=event.order,
+            received_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    return result.rowcount > 0
+
+
+def first_gesture(connection: Connection, workspace: str, key: str, now: datetime) -> bool:
+    """Notes an agent's gesture; False: it was taken before."""
+    result = connection.execute(
+        insert(connection, inbox)
+        .values(account=f"workspace:{workspace}", event_id=key, kind="gesture", order=None, received_at=now)
+        .on_conflict_do_nothing()
+    )
+    return result.rowcount > 0
+
+
+def forget(connection: Connection, account: str, event: Event) -> None:
+    """Takes a note back, so that the same event is processed again when its time has come."""
+    connection.execute(
+        delete(inbox).where(
+            inbox.c.account == account, inbox.c.event_id == event.event_id, inbox.c.kind == type(event).__name__
+        )
+    )
+
+
+def has_predecessor(connection: Connection, account: str, order: int) -> bool:
+    """The event numbered just before is here, so none that matters is late."""
+    query = select(inbox.c.event_id).where(inbox.c.account == account, inbox.c.order == order - 1)
+    return connection.execute(query).first() is not None
+
+
+def park(connection: Connection, account: str, event: Event, external_id: str, raw: bytes, now: datetime) -> None:
+    """Keeps an event until the message it speaks of arrives."""
+    connection.execute(
+        insert(connection, early_events)
+        .values(account=account, event_id=event.event_id, external_id=external_id, raw=raw, received_at=now)
+        .on_conflict_do_nothing()
+    )
+
+
+def unpark(connection: Connection, account: str, external_id: str) -> list[bytes]:
+    """The raw items that waited for that message, oldest first; they are taken out."""
+    waiting = (early_events.c.account == account) & (early_events.c.external_id == external_id)
+    query = select(early_events.c.raw).where(waiting).order_by(early_events.c.received_at, early_events.c.event_id)
+    raws = list(connection.execute(query).scalars())
+    if raws:
+        connection.execute(delete(early_events).where(waiting))
+    return raws
+
+
+def prune(connection: Connection, before: datetime, limit: int = 1000) -> int:
+    """Forgets what no vendor redelivers any more (Meta, the longest, tries for 7 days)."""
+    old = select(inbox.c.account, inbox.c.event_id, inbox.c.kind).where(inbox.c.received_at < before).limit(limit)
+    rows = connection.execute(old).all()
+    for account, event_id, kind in rows:
+        connection.execute(
+            delete(inbox).where(inbox.c.account == account, inbox.c.event_id == event_id, inbox.c.kind == kind)
+        )
+    connection.execute(delete(early_events).where(early_events.c.received_at < before))
+    return len(rows)

@@ -1,0 +1,117 @@
+"""Draws stored messages as posts: whose words, which part, what it answers, what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from core.cards import words
+from core.cards.card import ChannelInfo
+from core.contacts import repository as contacts
+from core.contracts.actions import ActionId
+from core.contracts.bridge import Files
+from core.contracts.content import Attachment, Content, MediaKind
+from core.contracts.text import from_json, from_plain, plain, preview
+from core.contracts.workplace import Action, Author, Post, QuotePreview, Tone, WorkplaceCapabilities
+from core.conversations import repository, threads
+from core.conversations.dispatch import file_part, post_parts
+from core.conversations.models import Direction, Message, StoredAttachment
+from core.conversations.threads import ThreadLink
+
+
+class Drawer:
+    """Reads what a post shows."""
+
+    def __init__(
+        self,
+        files: Files,
+        channels: Mapping[str, ChannelInfo],
+        workspaces: Mapping[str, WorkplaceCapabilities],
+    ) -> None:
+        self._files = files
+        self._channels = channels
+        self._workspaces = workspaces
+
+    def draw(self, connection: Connection, link: ThreadLink, message: Message, part: int, key: str) -> Post | None:
+        """One part of a message; None: it has no such part any more."""
+        content = self._content(connection, link, message, part)
+        if content is None:
+            return None
+        return Post(
+            key=key,
+            tone=_TONES[message.direction],
+            author=self._author(connection, message),
+            content=content,
+            quote=self._quote(connection, link, message) if part == 0 else None,
+            actions=self._actions(connection, link, message, part),
+            edited=message.edited_at is not None,
+            deleted=message.deleted_at is not None,
+            reactions=tuple(message.reactions.values()) if part == 0 else (),
+        )
+
+    def together(self, posts: Sequence[Post]) -> Post:
+        """Several posts of one author as one."""
+        head, *rest = posts
+        return replace(head, more=tuple(post.content for post in rest))
+
+    def _content(self, connection: Connection, link: ThreadLink, message: Message, part: int) -> Content | None:
+        attachments = repository.attachments_of(connection, message.id)
+        if part < 0:
+            found = next((a for a in attachments if file_part(a.position) == part), None)
+            return Content(attachments=(self.attachment(found),)) if found else None
+        parts = post_parts(from_json(message.body), self._workspaces[link.workspace])
+        if part >= len(parts):
+            return None
+        text = parts[part]
+        if not text and attachments:
+            names = ", ".join(attachment.name for attachment in attachments[:5])
+            text = from_plain(f"📎 {names}")
+        return Content(body=text)
+
+    def attachment(self, stored: StoredAttachment) -> Attachment:
+        """An attachment as adapters see it: with its file, or with the reason why there is none."""
+        file = self._files.find(stored.sha256) if stored.sha256 else None
+        problem = stored.problem
+        if file is None and not problem:
+            problem = "The file could not be fetched in time." if stored.sha256 is None else "The file is gone."
+        return Attachment(
+            kind=self._files.kind(file) if file else MediaKind(stored.kind),
+            name=stored.name,
+            mime=file.mime if file else stored.mime,
+            size=file.size if file else stored.size,
+            file=file,
+            problem=problem,
+            alt=stored.alt,
+        )
+
+    def _author(self, connection: Connection, message: Message) -> Author:
+        if message.direction is not Direction.IN:
+            return Author(name=message.author_name, avatar_url=message.author_avatar_url)
+        address = contacts.address_by_id(connection, message.address_id)
+        contact = contacts.contact(connection, address.contact_id)
+        info = self._channels.get(message.account)
+        title = info.title if info else message.account
+        return Author(name=f"{words.name_of(contact, address)} ({title})", avatar_url=contact.avatar_url)
+
+    def _quote(self, connection: Connection, link: ThreadLink, message: Message) -> QuotePreview | None:
+        quoted = repository.find_message(connection, message.quote_id) if message.quote_id else None
+        if quoted is None:
+            return None
+        post = next(iter(threads.posts_in(connection, link.id, quoted.id)), None)
+        return QuotePreview(
+            author=self._author(connection, quoted).name,
+            text=preview(from_json(quoted.body), 200) or "📎",
+            post=post.ref if post else None,
+        )
+
+    def _actions(self, connection: Connection, link: ThreadLink, message: Message, part: int) -> tuple[Action, ...]:
+        shown = from_json(message.body)
+        last = len(post_parts(shown, self._workspaces[link.workspace])) - 1
+        if part != last or len(message.full_text.strip()) <= len(plain(shown).strip()) + 20:
+            return ()
+        return (Action(id=ActionId.FULL_TEXT, label="Show full message", value=str(message.id), asks=True),)
+
+
+_TONES = {Direction.IN: Tone.CUSTOMER, Direction.OUT: Tone.AGENT, Direction.NOTE: Tone.NOTE}

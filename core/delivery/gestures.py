@@ -1,0 +1,58 @@
+"""Hands accepted events of a workplace to it, and ends snoozes."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from core.contracts.errors import FailureReason, PermanentFailure
+from core.contracts.text import from_plain
+from core.conversations import repository
+from core.conversations.models import State
+from core.conversations.service import SYSTEM
+from core.delivery.handler import Context, JobHandler
+from core.outbox.models import Done, Job
+from core.quarantine.repository import Quarantine
+
+
+class EventHandler(JobHandler):
+    """One event of a workplace; its vendor's id keeps it from being taken twice, so repeating is harmless."""
+
+    def __init__(self, context: Context, quarantine: Quarantine) -> None:
+        super().__init__(context)
+        self._quarantine = quarantine
+
+    async def deliver(self, job: Job) -> Done:
+        workplace = self._context.workplaces.get(job.scope)
+        if workplace is None:
+            raise PermanentFailure(f"The workspace {job.scope} is no longer in the settings.")
+        await workplace.handle(base64.b64decode(job.payload["raw"]))
+        return Done()
+
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        raw = base64.b64decode(job.payload["raw"])
+        self._quarantine.add(connection, f"workspace:{job.scope}", job.key, raw, PermanentFailure(sentence))
+
+
+class WakeHandler(JobHandler):
+    """Ends a snooze, unless it was ended or moved meanwhile."""
+
+    async def deliver(self, job: Job) -> Done:
+        return Done(work=partial(self._wake, job=job))
+
+    def _wake(self, connection: Connection, job: Job) -> None:
+        conversation = repository.conversation(connection, UUID(job.payload["conversation"]))
+        due = datetime.fromisoformat(job.payload["at"])
+        if conversation.state is not State.SNOOZED or conversation.snoozed_until != due:
+            return
+        now = self._context.storage.now(connection)
+        self._context.service.reopen(connection, conversation, now, SYSTEM)
+        whose = f"{conversation.owner_name}, this" if conversation.owner_name else "This"
+        self._context.dispatcher.notice(
+            connection, conversation.id, from_plain(f"{whose} conversation is back from its snooze."), key=job.key
+        )
+        self._context.dispatcher.refresh_card(connection, conversation.id, now)

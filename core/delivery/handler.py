@@ -1,0 +1,74 @@
+"""What the handlers share: the adapters, and what happens when one of them can no longer be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from core.cards.card import ChannelInfo
+from core.contracts.bridge import Bridge
+from core.contracts.content import StoredFile
+from core.contracts.errors import FailureReason
+from core.contracts.workplace import Workplace
+from core.conversations import events
+from core.conversations.dispatch import Dispatcher
+from core.conversations.events import Fact
+from core.conversations.service import SYSTEM, ConversationService
+from core.outbox.models import Done, Job
+from core.storage.files import FileStore
+from core.storage.storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What every handler works with."""
+
+    storage: Storage
+    service: ConversationService
+    dispatcher: Dispatcher
+    files: FileStore
+    bridges: Mapping[str, Bridge]
+    workplaces: Mapping[str, Workplace]
+    channels: Mapping[str, ChannelInfo]
+    #: An expiring public link to a file, or None without a public address.
+    file_link: Callable[[StoredFile, str], str | None]
+    #: (source, sentence or None): what an operator has to know.
+    trouble: Callable[[str, str | None], None]
+
+
+class JobHandler:
+    """Base of the handlers: repeating is harmless and nothing is merged, unless one says otherwise."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def deliver(self, job: Job) -> Done:
+        raise NotImplementedError
+
+    async def reconcile(self, job: Job) -> Done | None:
+        """Nothing to look up where carrying it out twice changes nothing."""
+        return None
+
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        """Nobody needs to hear of it."""
+
+    def held(self, connection: Connection, job: Job, sentence: str) -> None:
+        """The account or workspace refused our credentials: told once, to whoever runs us."""
+        now = self._context.storage.now(connection)
+        events.record(connection, Fact.PAUSED, at=now, actor=SYSTEM, data={"scope": job.scope, "reason": sentence})
+        trouble = self._context.trouble
+        self._context.storage.after_commit(connection, lambda: trouble(job.scope, sentence))
+
+    def merge(self, jobs: Sequence[Job]) -> int:
+        return 1
+
+
+def message_id(job: Job) -> UUID:
+    return UUID(job.payload["message"])
+
+
+def link_id(job: Job) -> UUID:
+    return UUID(job.payload["link"])

@@ -1,0 +1,289 @@
+"""Shows messages, notices, cards and marks in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from core.cards import card as cards
+from core.cards import words
+from core.contracts.errors import DestinationUnavailable, FailureReason
+from core.contracts.text import from_json, from_plain
+from core.contracts.workplace import (
+    Action,
+    Author,
+    Card,
+    Content,
+    Post,
+    PostRef,
+    RoomRef,
+    Sign,
+    ThreadRef,
+    Tone,
+    Workplace,
+)
+from core.conversations import events, repository, threads
+from core.conversations.events import Fact
+from core.conversations.service import SYSTEM
+from core.conversations.threads import ThreadLink
+from core.delivery.drawing import Drawer
+from core.delivery.handler import Context, JobHandler, link_id, message_id
+from core.outbox.models import Done, Job
+from core.routing import rooms
+
+#: Longest text of several messages drawn as one post.
+_MERGED_CHARACTERS = 2_500
+_MERGED_POSTS = 10
+
+
+class ThreadHandler(JobHandler):
+    """Base of what is shown in rooms: a room that is closed holds everything for it, and is told of once."""
+
+    def __init__(self, context: Context, drawer: Drawer) -> None:
+        super().__init__(context)
+        self._drawer = drawer
+
+    def workplace(self, name: str) -> Workplace:
+        return self._context.workplaces[name]
+
+    def held(self, connection: Connection, job: Job, sentence: str) -> None:
+        if "link" not in job.payload:
+            super().held(connection, job, sentence)
+            return
+        link = threads.link(connection, link_id(job))
+        now = self._context.storage.now(connection)
+        if not rooms.is_closed(connection, link.room_ref):
+            rooms.change_room(connection, link.room_ref, closed=sentence[:500])
+            data = {"workspace": link.workspace, "room": link.room, "reason": sentence}
+            events.record(connection, Fact.ROOM_CLOSED, at=now, actor=SYSTEM, data=data)
+        trouble = self._context.trouble
+        source = f"{link.workspace}/{link.room}"
+        self._context.storage.after_commit(connection, lambda: trouble(source, sentence))
+
+
+class PostHandler(ThreadHandler):
+    """A message in a thread; the first one opens it together with the card."""
+
+    async def deliver(self, job: Job) -> Done:
+        jobs = [job, *job.merged]
+        link, missing, card = await self._context.storage.read(partial(self._load, jobs=jobs))
+        workplace = self.workplace(link.workspace)
+        if not missing:
+            return Done()
+        if link.thread is None:
+            link = await self._open(workplace, link, missing[0][0], card, missing[0][1])
+            missing = missing[1:]
+        if not missing:
+            return Done()
+        drawn = [post for _, post in missing]
+        ref = await workplace.post(link.ref, drawn[0] if len(drawn) == 1 else self._drawer.together(drawn))
+        return Done(ref=ref.post, work=partial(self._stands, link=link, jobs=[j for j, _ in missing], ref=ref))
+
+    def _load(self, connection: Connection, jobs: Sequence[Job]) -> tuple[ThreadLink, list[tuple[Job, Post]], Card]:
+        link = threads.link(connection, link_id(jobs[0]))
+        missing = []
+        for job in jobs:
+            message = repository.message(connection, message_id(job))
+            part = job.payload["part"]
+            if any(post.part == part for post in threads.posts_in(connection, link.id, message.id)):
+                continue
+            post = self._drawer.draw(connection, link, message, part, job.key)
+            if post is not None:
+                missing.append((job, post))
+        conversation = repository.conversation(connection, link.conversation_id)
+        now = self._context.storage.now(connection)
+        return link, missing, cards.build(connection, conversation, link, self._context.channels, now)
+
+    async def _open(self, workplace: Workplace, link: ThreadLink, job: Job, card: Card, first: Post) -> ThreadLink:
+        room = await self._room(workplace, link)
+        thread = await workplace.open_thread(room, card, first)
+        ref = PostRef(workspace=link.workspace, room=thread.room, thread=thread.thread, post=thread.thread)
+        # Stored at once: what follows in this job may fail, and the thread must not be opened again.
+        await self._context.storage.write(
+            partial(self._opened, link=link, job=job, ref=ref, fingerprint=cards.fingerprint(card, first))
+        )
+        return await self._context.storage.read(lambda connection: threads.link(connection, link.id))
+
+    async def _room(self, workplace: Workplace, link: ThreadLink) -> RoomRef:
+        """The room by its id, asked for by name where the settings name it and we have not met it yet."""
+        if not link.room.startswith("#"):
+            return link.room_ref
+        name = link.room.removeprefix("#")
+        for room, title in await workplace.rooms():
+            if title == name:
+                return RoomRef(workspace=link.workspace, room=room)
+        raise DestinationUnavailable(f"There is no room {link.room} that the app has been added to.")
+
+    def _opened(self, connection: Connection, link: ThreadLink, job: Job, ref: PostRef, fingerprint: str) -> None:
+        threads.change_link(
+            connection,
+            link.id,
+            room=ref.room,
+            thread=ref.thread,
+            first_message_id=message_id(job),
+            card_hash=fingerprint,
+        )
+        threads.add_post(connection, ref, link.id, message_id(job), job.payload["part"])
+        # What changed while the thread was being opened is drawn now.
+        now = self._context.storage.now(connection)
+        self._context.dispatcher.refresh_card(connection, link.conversation_id, now)
+
+    def _stands(self, connection: Connection, link: ThreadLink, jobs: Sequence[Job], ref: PostRef) -> None:
+        for job in jobs:
+            threads.add_post(connection, ref, link.id, message_id(job), job.payload["part"])
+
+    async def reconcile(self, job: Job) -> Done | None:
+        link, missing, _ = await self._context.storage.read(partial(self._load, jobs=[job]))
+        if not missing:
+            return Done()
+        workplace = self.workplace(link.workspace)
+        room = link.room_ref if link.thread else await self._room(workplace, link)
+        found = await workplace.find(room, link.ref if link.thread else None, job.key, job.created_at)
+        if found is None:
+            return None
+        if link.thread is None:
+            return Done(ref=found.post, work=partial(self._opened, link=link, job=job, ref=found, fingerprint=""))
+        return Done(ref=found.post, work=partial(self._stands, link=link, jobs=[job], ref=found))
+
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        """Part of a customer's message could not be shown: said in the thread, where the rest of it stands."""
+        link = threads.link(connection, link_id(job))
+        message = repository.message(connection, message_id(job))
+        name = "A file" if job.payload["part"] < 0 else "A message"
+        if reason is FailureReason.UNKNOWN_OUTCOME:
+            text = f"{name} of {words.clock(message.at)} may be missing above: {sentence}"
+        else:
+            text = f"{name} could not be shown here: {sentence}"
+        if link.thread is not None:
+            self._context.dispatcher.notice(
+                connection, link.conversation_id, from_plain(text), key=f"unshown:{job.key}", tone=Tone.FAILURE
+            )
+
+    def merge(self, jobs: Sequence[Job]) -> int:
+        characters = count = 0
+        for job in jobs[:_MERGED_POSTS]:
+            length = job.payload.get("chars")
+            if length is None or characters + length > _MERGED_CHARACTERS:
+                break
+            characters += length
+            count += 1
+        return max(1, count)
+
+
+class EditPostHandler(ThreadHandler):
+    """Redraws a message that was edited, deleted or reacted to."""
+
+    async def deliver(self, job: Job) -> Done:
+        link, drawn, first = await self._context.storage.read(partial(self._load, job=job))
+        workplace = self.workplace(link.workspace)
+        for ref, post in drawn:
+            if first is not None and ref.post == link.thread:
+                await workplace.update_opening(link.ref, first, post)
+            else:
+                await workplace.edit(ref, post)
+        return Done()
+
+    def _load(self, connection: Connection, job: Job) -> tuple[ThreadLink, list[tuple[PostRef, Post]], Card | None]:
+        link = threads.link(connection, link_id(job))
+        drawn = []
+        for stands in threads.posts_in(connection, link.id, message_id(job)):
+            posts = []
+            for shared in threads.sharing(connection, stands.ref):
+                message = repository.message(connection, shared.message_id)
+                post = self._drawer.draw(connection, link, message, shared.part, job.key)
+                posts.append(post or _gone(job.key))
+            if stands.part >= 0:
+                drawn.append((stands.ref, self._drawer.together(posts)))
+        conversation = repository.conversation(connection, link.conversation_id)
+        now = self._context.storage.now(connection)
+        card = cards.build(connection, conversation, link, self._context.channels, now) if link.thread else None
+        return link, drawn, card
+
+
+class NoticeHandler(ThreadHandler):
+    """A sentence of ours in a thread."""
+
+    async def deliver(self, job: Job) -> Done:
+        link = await self._context.storage.read(lambda connection: threads.link(connection, link_id(job)))
+        if link.thread is None:
+            return Done()
+        post = Post(
+            key=job.key,
+            tone=Tone(job.payload["tone"]),
+            author=Author(name="Threadbridge"),
+            content=Content(body=from_json(job.payload["body"])),
+            actions=tuple(Action(**action) for action in job.payload["actions"]),
+        )
+        ref = await self.workplace(link.workspace).post(link.ref, post)
+        return Done(ref=ref.post)
+
+    async def reconcile(self, job: Job) -> Done | None:
+        link = await self._context.storage.read(lambda connection: threads.link(connection, link_id(job)))
+        if link.thread is None:
+            return Done()
+        found = await self.workplace(link.workspace).find(link.room_ref, link.ref, job.key, job.created_at)
+        return Done(ref=found.post) if found else None
+
+
+class CardHandler(ThreadHandler):
+    """Redraws a card, only when it would look different."""
+
+    async def deliver(self, job: Job) -> Done:
+        link, card, first = await self._context.storage.read(partial(self._load, link_id=link_id(job)))
+        version = link.card_version
+        if link.thread is None or card is None or first is None:
+            return Done(work=partial(self._drawn, link=link, version=version, fingerprint=""))
+        fingerprint = cards.fingerprint(card, first)
+        if fingerprint != link.card_hash:
+            await self.workplace(link.workspace).update_opening(link.ref, card, first)
+        return Done(work=partial(self._drawn, link=link, version=version, fingerprint=fingerprint))
+
+    def _load(self, connection: Connection, link_id: UUID) -> tuple[ThreadLink, Card | None, Post | None]:
+        link = threads.link(connection, link_id)
+        if link.thread is None or link.first_message_id is None:
+            return link, None, None
+        conversation = repository.conversation(connection, link.conversation_id)
+        message = repository.message(connection, link.first_message_id)
+        first = self._drawer.draw(connection, link, message, 0, f"post:{link.id}:{message.id}:0")
+        now = self._context.storage.now(connection)
+        return link, cards.build(connection, conversation, link, self._context.channels, now), first
+
+    def _drawn(self, connection: Connection, link: ThreadLink, version: int, fingerprint: str) -> None:
+        threads.change_link(connection, link.id, card_version=version + 1, card_hash=fingerprint)
+        _, card, first = self._load(connection, link.id)
+        if card is not None and cards.fingerprint(card, first) != fingerprint:
+            # Something changed while it was drawn; its own request met this job's key.
+            now = self._context.storage.now(connection)
+            self._context.dispatcher.refresh_card(connection, link.conversation_id, now)
+
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        """The next change draws it again."""
+        link = threads.link(connection, link_id(job))
+        threads.change_link(connection, link.id, card_version=link.card_version + 1, card_hash="")
+
+
+class SignHandler(JobHandler):
+    """One mark on an agent's own post."""
+
+    async def deliver(self, job: Job) -> Done:
+        ref = PostRef(**job.payload["ref"])
+        await self._context.workplaces[ref.workspace].sign(ref, Sign(job.payload["sign"]))
+        return Done()
+
+
+class WhisperHandler(JobHandler):
+    """A private word to one agent."""
+
+    async def deliver(self, job: Job) -> Done:
+        thread = ThreadRef(**job.payload["thread"])
+        actions = [Action(**action) for action in job.payload["actions"]]
+        workplace = self._context.workplaces[thread.workspace]
+        await workplace.whisper(thread, job.payload["agent"], job.payload["text"], actions)
+        return Done()
+
+
+def _gone(key: str) -> Post:
+    return Post(key=key, tone=Tone.NOTICE, author=Author(name="Threadbridge"), content=Content())

@@ -1,0 +1,247 @@
+"""Sends replies, edits, deletes and reactions to customers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from core.contacts import repository as contacts
+from core.contacts.models import Address
+from core.contracts.bridge import (
+    Bridge,
+    Deletes,
+    DeliveryStatus,
+    Edits,
+    ExternalId,
+    OutboundMessage,
+    Reacts,
+    Recipient,
+    Reconciles,
+)
+from core.contracts.content import Attachment, Content
+from core.contracts.errors import FailureReason, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from core.contracts.richtext import Document, document
+from core.contracts.text import from_json, from_plain, plain, preview
+from core.contracts.workplace import Sign, Tone
+from core.conversations import failures, repository
+from core.conversations.dispatch import Piece, pieces, send_key
+from core.conversations.models import Conversation, Message
+from core.delivery.drawing import Drawer
+from core.delivery.handler import Context, JobHandler, message_id
+from core.outbox.models import Done, Job
+
+
+class CustomerHandler(JobHandler):
+    """Base of what goes to a customer."""
+
+    def __init__(self, context: Context, drawer: Drawer) -> None:
+        super().__init__(context)
+        self._drawer = drawer
+
+    def bridge(self, account: str) -> Bridge:
+        bridge = self._context.bridges.get(account)
+        if bridge is None:
+            raise PermanentFailure(
+                f"The account {account} is no longer in the settings.", reason=FailureReason.MISCONFIGURED
+            )
+        return bridge
+
+    def outbound(self, connection: Connection, message: Message, piece: Piece, number: int) -> OutboundMessage:
+        """One piece of a message as the bridge gets it."""
+        conversation = repository.conversation(connection, message.conversation_id)
+        address = contacts.address_by_id(connection, message.address_id)
+        body, files = self._carried(connection, message, piece)
+        quoted = repository.find_message(connection, message.quote_id) if message.quote_id and number == 0 else None
+        external = quoted.external_id if quoted and quoted.account == message.account else None
+        history = repository.vendor_history(connection, message.conversation_id, message.account)
+        return OutboundMessage(
+            key=send_key(message, number),
+            recipient=_recipient(connection, address),
+            content=Content(body=body, attachments=files),
+            text=plain(body),
+            quote=ExternalId(external) if external else None,
+            quote_text=preview(from_json(quoted.body), 200) if quoted else "",
+            history=tuple(ExternalId(value) for value in history),
+            token=conversation.token,
+            subject=conversation.subject,
+            agent_name=message.author_name,
+            agent_avatar_url=message.author_avatar_url,
+            message_id=str(message.id),
+        )
+
+    def _carried(
+        self, connection: Connection, message: Message, piece: Piece
+    ) -> tuple[Document, tuple[Attachment, ...]]:
+        """Text and file of a piece; a file that the channel cannot carry becomes a link."""
+        body = piece.text or Document()
+        if piece.attachment is None:
+            return body, ()
+        stored = repository.attachments_of(connection, message.id)[piece.attachment]
+        attachment = self._drawer.attachment(stored)
+        if attachment.file is None:
+            raise PermanentFailure(f"{attachment.name}: {attachment.problem}", reason=FailureReason.BAD_CONTENT)
+        capabilities = self._context.channels[message.account].capabilities
+        limit = capabilities.media.get(attachment.kind)
+        if limit is not None and attachment.file.size <= limit:
+            return body, (attachment,)
+        link = self._context.file_link(attachment.file, attachment.name)
+        if link is None:
+            raise PermanentFailure(
+                f"{attachment.name} ({attachment.file.size:,} bytes) is more than this channel carries, and there is "
+                "no public address to link it from.",
+                reason=FailureReason.TOO_LARGE,
+            )
+        return document([*body.blocks, *from_plain(f"{attachment.name}: {link}").blocks]), ()
+
+
+class SendHandler(CustomerHandler):
+    """One piece of a reply."""
+
+    async def deliver(self, job: Job) -> Done:
+        message, outbound = await self._context.storage.read(partial(self._load, job=job))
+        external_id = await self.bridge(message.account).send(outbound)
+        return self._done(job, message, external_id)
+
+    def _done(self, job: Job, message: Message, external_id: ExternalId) -> Done:
+        work = partial(self._sent, message_id=message.id, number=job.payload["piece"], external_id=external_id)
+        return Done(ref=external_id, work=work)
+
+    def _load(self, connection: Connection, job: Job) -> tuple[Message, OutboundMessage]:
+        message = repository.message(connection, message_id(job))
+        conversation = repository.conversation(connection, message.conversation_id)
+        self._may_send(connection, message, conversation)
+        number = job.payload["piece"]
+        piece = self._pieces(connection, message)[number]
+        return message, self.outbound(connection, message, piece, number)
+
+    def _pieces(self, connection: Connection, message: Message) -> list[Piece]:
+        info = self._context.channels.get(message.account)
+        if info is None:
+            raise PermanentFailure(
+                f"The account {message.account} is no longer in the settings.", reason=FailureReason.MISCONFIGURED
+            )
+        attachments = repository.attachments_of(connection, message.id)
+        return pieces(from_json(message.body), attachments, info.capabilities)
+
+    def _may_send(self, connection: Connection, message: Message, conversation: Conversation) -> None:
+        info = self._context.channels.get(message.account)
+        window = info.capabilities.reply_window if info else None
+        now = self._context.storage.now(connection)
+        if info is not None and window is not None and now > conversation.last_in_at + window:
+            raise PermanentFailure(
+                f"{info.title} allows replies only for {window} after the customer's last message.",
+                reason=FailureReason.WINDOW_CLOSED,
+            )
+
+    def _sent(self, connection: Connection, message_id: UUID, number: int, external_id: ExternalId) -> None:
+        message = repository.message(connection, message_id)
+        repository.add_piece(connection, message.id, number, message.account, external_id)
+        if message.external_id is None:
+            repository.change_message(connection, message.id, external_id=external_id)
+        if len(repository.pieces(connection, message.id)) < len(self._pieces(connection, message)):
+            return
+        now = self._context.storage.now(connection)
+        self._context.service.advance(connection, message, DeliveryStatus.SENT, now)
+        if not self._context.channels[message.account].capabilities.delivered:
+            self._context.dispatcher.sign(connection, message, Sign.DELIVERED)
+
+    async def reconcile(self, job: Job) -> Done | None:
+        message, outbound = await self._context.storage.read(partial(self._load, job=job))
+        bridge = self.bridge(message.account)
+        if self._context.channels[message.account].capabilities.idempotent:
+            return None
+        if not isinstance(bridge, Reconciles):
+            raise OutcomeUnknown("The channel cannot be asked what became of it.")
+        found = await bridge.find(outbound)
+        return None if found is None else self._done(job, message, found)
+
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        message = repository.message(connection, message_id(job))
+        context = self._context
+        now = context.storage.now(connection)
+        failures.report(connection, context.service, context.dispatcher, message, reason, sentence, now)
+
+
+class ChangeHandler(CustomerHandler):
+    """Base of what changes a message that the customer has."""
+
+    #: For the sentence when it fails: "The edit".
+    what = ""
+
+    async def deliver(self, job: Job) -> Done:
+        message, sent, outbound = await self._context.storage.read(partial(self._load, job=job))
+        if not sent:
+            if message.status in (DeliveryStatus.FAILED, DeliveryStatus.CANCELLED):
+                return Done()
+            raise TemporaryFailure("The message it changes has not left yet.")
+        await self.change(job, message, sent, outbound)
+        return Done()
+
+    async def change(self, job: Job, message: Message, sent: dict[int, str], outbound: list[OutboundMessage]) -> None:
+        raise NotImplementedError
+
+    def _load(self, connection: Connection, job: Job) -> tuple[Message, dict[int, str], list[OutboundMessage]]:
+        message = repository.message(connection, message_id(job))
+        sent = repository.pieces(connection, message.id)
+        if not sent and message.external_id:
+            sent = {0: message.external_id}
+        capabilities = self._context.channels[message.account].capabilities
+        attachments = repository.attachments_of(connection, message.id)
+        parts = pieces(from_json(message.body), attachments, capabilities)
+        outbound = [self.outbound(connection, message, piece, number) for number, piece in enumerate(parts)]
+        return message, sent, outbound
+
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        message = repository.message(connection, message_id(job))
+        self._context.dispatcher.notice(
+            connection,
+            message.conversation_id,
+            from_plain(f"{self.what} did not reach the customer: {sentence}"),
+            key=f"unchanged:{job.key}",
+            tone=Tone.FAILURE,
+        )
+
+
+class SendEditHandler(ChangeHandler):
+    what = "The edit"
+
+    async def change(self, job: Job, message: Message, sent: dict[int, str], outbound: list[OutboundMessage]) -> None:
+        bridge = self.bridge(message.account)
+        assert isinstance(bridge, Edits)
+        for number, external_id in sent.items():
+            if number < len(outbound) and outbound[number].text:
+                changed = replace(outbound[number], key=f"{outbound[number].key}:edit")
+                await bridge.edit(ExternalId(external_id), changed)
+
+
+class SendDeleteHandler(ChangeHandler):
+    what = "The delete"
+
+    async def change(self, job: Job, message: Message, sent: dict[int, str], outbound: list[OutboundMessage]) -> None:
+        bridge = self.bridge(message.account)
+        assert isinstance(bridge, Deletes)
+        recipient = await self._context.storage.read(partial(_recipient_of, address_id=message.address_id))
+        for external_id in sent.values():
+            await bridge.delete(ExternalId(external_id), recipient)
+
+
+class SendReactionHandler(ChangeHandler):
+    what = "The reaction"
+
+    async def change(self, job: Job, message: Message, sent: dict[int, str], outbound: list[OutboundMessage]) -> None:
+        bridge = self.bridge(message.account)
+        assert isinstance(bridge, Reacts)
+        recipient = await self._context.storage.read(partial(_recipient_of, address_id=message.address_id))
+        await bridge.react(ExternalId(sent[min(sent)]), recipient, job.payload["emoji"])
+
+
+def _recipient(connection: Connection, address: Address) -> Recipient:
+    contact = contacts.contact(connection, address.contact_id)
+    return Recipient(external_id=address.external_id, name=contact.name, metadata=address.metadata)
+
+
+def _recipient_of(connection: Connection, address_id: UUID) -> Recipient:
+    return _recipient(connection, contacts.address_by_id(connection, address_id))

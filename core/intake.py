@@ -1,0 +1,347 @@
+"""The customer side: a raw item in, rows out, all in one transaction."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from core.contacts import repository as contacts
+from core.contacts.models import Address, Contact
+from core.contacts.service import ContactService
+from core.contracts.bridge import (
+    Accepted,
+    Bridge,
+    ChoiceMade,
+    DeliveryStatus,
+    Event,
+    ExternalId,
+    MessageDeleted,
+    MessageEdited,
+    MessageReceived,
+    ReachabilityChanged,
+    ReactionChanged,
+    ReadUpTo,
+    StatusChanged,
+    Typing,
+)
+from core.contracts.content import Content
+from core.contracts.errors import FailureReason
+from core.contracts.text import from_json, from_plain, plain
+from core.contracts.workplace import Sign
+from core.conversations import events, failures, inbox, repository
+from core.conversations.dispatch import Dispatcher
+from core.conversations.events import Fact
+from core.conversations.models import Conversation, Direction, Message, State
+from core.conversations.service import CUSTOMER, ConversationService
+from core.quarantine.repository import Quarantine
+from core.routing.rules import Arrival, Router
+from core.storage.storage import Storage
+
+log = structlog.get_logger(__name__)
+
+#: How long a message whose predecessor has not arrived waits for it before it is shown.
+SETTLE = timedelta(milliseconds=400)
+
+_THANKS = re.compile(
+    r"(thanks?( you| u)?( (so|very) much| a lot)?|thx|ty|ok(ay)?|great|perfect|cheers|danke( schön| sehr)?|vielen dank|"
+    r"gracias|muchas gracias|merci( beaucoup)?|obrigad[oa]|grazie|شكرا|شكراً|спасибо|谢谢|ありがとう)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One configured account, as intake needs it."""
+
+    name: str
+    channel: str
+    title: str
+    bridge: Bridge
+
+
+class Intake:
+    """Takes raw items of every account."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        accounts: Mapping[str, Account],
+        contact_service: ContactService,
+        conversation_service: ConversationService,
+        dispatcher: Dispatcher,
+        router: Router,
+        quarantine: Quarantine,
+        *,
+        reopen_for: timedelta,
+        show_typing: Callable[[str, str], Awaitable[None]],
+        again: Callable[[str, bytes], None],
+        counted: Callable[[str, str], None],
+    ) -> None:
+        self._storage = storage
+        self._accounts = accounts
+        self._contacts = contact_service
+        self._conversations = conversation_service
+        self._dispatcher = dispatcher
+        self._router = router
+        self._quarantine = quarantine
+        self._reopen_for = reopen_for
+        self._show_typing = show_typing
+        #: Takes a raw item again, soon.
+        self._again = again
+        #: (account, "accepted" | "duplicate" | "quarantined")
+        self._counted = counted
+
+    async def take(self, account: str, raw: bytes) -> Sequence[Accepted]:
+        """Processes one raw item; returns after the commit. What cannot be processed is quarantined.
+
+        Raises Overloaded or StorageUnavailable when it could not be kept: the vendor must deliver it again.
+        """
+        try:
+            found = await self._accounts[account].bridge.parse(raw)
+        except Exception as problem:
+            log.exception("An item could not be read and is quarantined", account=account, action="quarantined")
+            await self._set_aside(account, raw, "", problem)
+            return []
+        results: list[Accepted] = []
+        for event in found:
+            if isinstance(event, Typing):
+                await self._show_typing(account, event.sender_id)
+                continue
+            results.append(await self._take_event(account, raw, event))
+        return results
+
+    async def _take_event(self, account: str, raw: bytes, event: Event) -> Accepted:
+        try:
+            accepted = await self._storage.write(partial(self._record, account=account, raw=raw, event=event))
+        except self._storage.errors:
+            raise
+        except Exception as problem:
+            log.exception("An event could not be stored and is quarantined", account=account, action="quarantined")
+            await self._set_aside(account, raw, event.event_id, problem)
+            return Accepted(event_id=event.event_id, duplicate=False)
+        self._counted(account, "duplicate" if accepted.duplicate else "accepted")
+        return accepted
+
+    async def _set_aside(self, account: str, raw: bytes, event_id: str, problem: Exception) -> None:
+        self._counted(account, "quarantined")
+        await self._storage.write(
+            lambda connection: self._quarantine.add(connection, f"bridge:{account}", event_id, raw, problem)
+        )
+
+    def _record(self, connection: Connection, *, account: str, raw: bytes, event: Event) -> Accepted:
+        now = self._storage.now(connection)
+        if not inbox.first_time(connection, account, event, now):
+            return self._known(connection, account, event)
+        message: Message | None = None
+        if isinstance(event, MessageReceived):
+            message = self._received(connection, account, event, now)
+            if message is None:
+                return self._known(connection, account, event)
+        elif isinstance(event, ChoiceMade):
+            message = self._received(connection, account, _as_message(event), now)
+        elif isinstance(event, ReachabilityChanged):
+            self._reachability(connection, account, event, now)
+        elif isinstance(event, ReadUpTo):
+            self._read_up_to(connection, account, event, now)
+        elif isinstance(event, MessageEdited | MessageDeleted | ReactionChanged | StatusChanged):
+            subject = repository.message_by_external(connection, account, event.external_id)
+            if subject is None:
+                inbox.forget(connection, account, event)
+                inbox.park(connection, account, event, event.external_id, raw, now)
+            else:
+                self._changed(connection, subject, event, now)
+        return Accepted(
+            event_id=event.event_id,
+            duplicate=False,
+            message_id=str(message.id) if message else None,
+            cursor=message.cursor if message else None,
+        )
+
+    def _known(self, connection: Connection, account: str, event: Event) -> Accepted:
+        message = None
+        if isinstance(event, MessageReceived):
+            message = repository.message_by_external(connection, account, event.external_id, Direction.IN)
+        return Accepted(
+            event_id=event.event_id,
+            duplicate=True,
+            message_id=str(message.id) if message else None,
+            cursor=message.cursor if message else None,
+        )
+
+    def _received(self, connection: Connection, account: str, event: MessageReceived, now: datetime) -> Message | None:
+        contact, address = self._contacts.resolve(connection, account, event.sender, now)
+        current, reopened = self._conversation_for(connection, contact, address, event, now)
+        rank = settle = None
+        if event.order is not None:
+            # The vendor's clock may be coarse; its numbering tells equals apart.
+            rank = int(event.at.timestamp()) * 1_000_000 + event.order % 1_000_000
+            settle = None if inbox.has_predecessor(connection, account, event.order) else SETTLE
+        message = self._conversations.record_received(connection, current, address, event, now, rank=rank)
+        if message is None:
+            return None
+        if reopened:
+            self._dispatcher.notice(
+                connection,
+                current.id,
+                from_plain(f"{contact.name or 'The customer'} wrote again. The conversation is open."),
+                key=f"reopened:{message.id}",
+            )
+        self._warn(connection, current, contact, address, message)
+        attachments = repository.attachments_of(connection, message.id)
+        waiting = self._dispatcher.fetch(connection, message, attachments)
+        self._dispatcher.show(connection, message, now=now, settle=settle or timedelta(), waiting=waiting)
+        self._dispatcher.refresh_card(connection, current.id, now)
+        early = inbox.unpark(connection, account, event.external_id)
+        if early:
+            self._storage.after_commit(connection, lambda: [self._again(account, raw) for raw in early] and None)
+        return message
+
+    def _conversation_for(
+        self, connection: Connection, contact: Contact, address: Address, event: MessageReceived, now: datetime
+    ) -> tuple[Conversation, bool]:
+        """The conversation a message belongs to, and whether it was reopened for it."""
+        current = self._continued(connection, address.account, event)
+        if current is None:
+            current = repository.open_conversation(connection, contact.id)
+        if current is None:
+            current = repository.latest_conversation(connection, contact.id)
+        if current is not None:
+            if current.state is State.OPEN:
+                return current, False
+            if event.automated or _is_thanks(event.content):
+                return current, False
+            if current.state is State.SNOOZED:
+                return self._conversations.reopen(connection, current, now, CUSTOMER), True
+            other = repository.open_conversation(connection, current.contact_id)
+            if other is not None:
+                return other, False
+            if current.closed_at is not None and now - current.closed_at <= self._reopen_for:
+                return self._conversations.reopen(connection, current, now, CUSTOMER), True
+        arrival = Arrival(
+            account=address.account,
+            channel=self._accounts[address.account].channel,
+            language=contact.language,
+            proof=address.proof,
+            text=plain(event.content.body)[:10_000],
+        )
+        opened = self._conversations.open(
+            connection, contact, address, self._router.place(arrival), subject=event.subject, now=now
+        )
+        return opened, False
+
+    def _continued(self, connection: Connection, account: str, event: MessageReceived) -> Conversation | None:
+        if event.token:
+            current = repository.conversation_by_token(connection, event.token)
+            if current is not None:
+                return current
+        for external_id in event.continues[:20]:
+            message = repository.message_by_external(connection, account, external_id)
+            if message is not None:
+                return repository.conversation(connection, message.conversation_id)
+        return None
+
+    def _warn(
+        self, connection: Connection, current: Conversation, contact: Contact, address: Address, message: Message
+    ) -> None:
+        if address.contact_id == current.contact_id:
+            return
+        who = contact.name or address.external_id
+        self._dispatcher.notice(
+            connection,
+            current.id,
+            from_plain(
+                f"{who} ({address.external_id}) is new in this conversation and was not identified as the customer. "
+                "Replies still go to the customer."
+            ),
+            key=f"participant:{current.id}:{address.id}",
+        )
+
+    def _changed(
+        self,
+        connection: Connection,
+        message: Message,
+        event: MessageEdited | MessageDeleted | ReactionChanged | StatusChanged,
+        now: datetime,
+    ) -> None:
+        if isinstance(event, StatusChanged):
+            self._status(connection, message, event, now)
+            return
+        if isinstance(event, ReactionChanged):
+            changed = self._conversations.react(connection, message, "customer", event.emoji, now, CUSTOMER)
+        elif message.direction is not Direction.IN or message.deleted_at is not None:
+            return
+        elif isinstance(event, MessageDeleted):
+            changed = self._conversations.revise(connection, message, None, now)
+        elif from_json(message.body) == event.content.body:
+            return
+        else:
+            changed = self._conversations.revise(connection, message, event.content, now)
+        self._dispatcher.show_change(connection, changed)
+
+    def _status(self, connection: Connection, message: Message, event: StatusChanged, now: datetime) -> None:
+        if message.direction is not Direction.OUT:
+            return
+        if event.status is DeliveryStatus.FAILED:
+            sentence = event.problem or "The channel reported a failure without a reason."
+            failures.report(
+                connection, self._conversations, self._dispatcher, message, FailureReason.UNKNOWN, sentence, now
+            )
+        elif self._conversations.advance(connection, message, event.status, now) and event.status in (
+            DeliveryStatus.DELIVERED,
+            DeliveryStatus.READ,
+        ):
+            self._dispatcher.sign(connection, message, Sign.DELIVERED)
+
+    def _read_up_to(self, connection: Connection, account: str, event: ReadUpTo, now: datetime) -> None:
+        address = contacts.address(connection, account, event.sender_id)
+        last = repository.message_by_external(connection, account, event.external_id)
+        if address is None or last is None or last.address_id != address.id:
+            return
+        for message in repository.unread_until(connection, address.id, last.position):
+            if self._conversations.advance(connection, message, DeliveryStatus.READ, now):
+                self._dispatcher.sign(connection, message, Sign.DELIVERED)
+
+    def _reachability(self, connection: Connection, account: str, event: ReachabilityChanged, now: datetime) -> None:
+        address = contacts.address(connection, account, event.sender_id)
+        if address is None or address.reachable == event.reachable:
+            return
+        contacts.change_address(connection, address.id, {"reachable": event.reachable})
+        current = repository.open_conversation(connection, address.contact_id)
+        if current is None:
+            return
+        kind = Fact.REACHABLE if event.reachable else Fact.UNREACHABLE
+        events.record(connection, kind, at=now, actor=CUSTOMER, conversation_id=current.id)
+        self._dispatcher.notice(
+            connection, current.id, from_plain(event.sentence), key=f"reach:{current.id}:{event.event_id}"
+        )
+        self._dispatcher.refresh_card(connection, current.id, now)
+
+
+def _as_message(event: ChoiceMade) -> MessageReceived:
+    return MessageReceived(
+        event_id=event.event_id,
+        at=event.at,
+        order=event.order,
+        sender=event.sender,
+        external_id=ExternalId(f"choice:{event.event_id}"),
+        content=Content(body=from_plain(event.label or event.value)),
+        quote=event.external_id,
+    )
+
+
+def _is_thanks(content: Content) -> bool:
+    """A bare "thanks" or emoji closes a conversation; it does not open one."""
+    if content.attachments:
+        return False
+    words = plain(content.body).strip().rstrip("!.,…🙏 ").strip()
+    if len(words) > 40 or "?" in words:
+        return False
+    letters = [c for c in words if unicodedata.category(c)[0] in "LN"]
+    return not letters or _THANKS.fullmatch(words) is not None

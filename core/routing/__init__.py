@@ -1,0 +1,1 @@
+"""Which room a conversation belongs in."""

@@ -1,0 +1,60 @@
+"""What is known of the rooms in each workspace: their names, and whether we can post there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Connection, String, Table, select
+
+from core.contracts.workplace import RoomRef
+from core.storage.base import metadata
+from core.storage.storage import insert
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("room", String(128), primary_key=True),
+    Column("name", String(200), nullable=False),
+    # A sentence while nothing can be posted there, else "".
+    Column("closed", String(500), nullable=False),
+    Column("shared", Boolean, nullable=False),
+)
+
+
+def change_room(connection: Connection, ref: RoomRef, **values: Any) -> None:
+    """Sets `name`, `closed` or `shared`, keeping the rest."""
+    fresh: dict[str, Any] = {"name": "", "closed": "", "shared": False, **values}
+    connection.execute(
+        insert(connection, rooms)
+        .values(workspace=ref.workspace, room=ref.room, **fresh)
+        .on_conflict_do_update(index_elements=["workspace", "room"], set_=values)
+    )
+
+
+def closed_rooms(connection: Connection) -> list[tuple[RoomRef, str, str]]:
+    """(room, name, sentence) of those that nothing can be posted in."""
+    rows = connection.execute(select(rooms).where(rooms.c.closed != ""))
+    return [(RoomRef(workspace=row.workspace, room=row.room), row.name, row.closed) for row in rows]
+
+
+def is_closed(connection: Connection, ref: RoomRef) -> bool:
+    query = select(rooms.c.closed).where(rooms.c.workspace == ref.workspace, rooms.c.room == ref.room)
+    return bool(connection.execute(query).scalar())
+
+
+def is_shared(connection: Connection, ref: RoomRef) -> bool:
+    query = select(rooms.c.shared).where(rooms.c.workspace == ref.workspace, rooms.c.room == ref.room)
+    return bool(connection.execute(query).scalar())
+
+
+def room_name(connection: Connection, ref: RoomRef) -> str:
+    query = select(rooms.c.name).where(rooms.c.workspace == ref.workspace, rooms.c.room == ref.room)
+    return connection.execute(query).scalar() or ""
+
+
+def named(connection: Connection, workspace: str, name: str) -> str | None:
+    """The id of the room with that name, as last seen."""
+    query = select(rooms.c.room).where(rooms.c.workspace == workspace, rooms.c.name == name.lstrip("#"))
+    value: str | None = connection.execute(query).scalar()
+    return value
