@@ -1,4 +1,4 @@
-"""Lets pages and tests follow what happens on the phones."""
+"""Lets pages and tests follow what happens in a server of the sandbox."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+"""SMTP and IMAP on loopback, with the customers' mailboxes behind them."""
+
+from sandbox.mail.server import MailSandbox, reply
+
+__all__ = ["MailSandbox", "reply"]
