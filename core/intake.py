@@ -38,10 +38,12 @@ from core.contracts.workplace import Sign
 from core.conversations import events, failures, inbox, repository
 from core.conversations.dispatch import Dispatcher
 from core.conversations.events import Fact
+from core.conversations.messages import MessageService
 from core.conversations.models import Conversation, Direction, Message, State
 from core.conversations.service import CUSTOMER, ConversationService
 from core.quarantine.repository import Quarantine
 from core.routing.rules import Arrival, Router
+from core.storage.errors import StorageError
 from core.storage.storage import Storage
 
 log = structlog.get_logger(__name__)
@@ -75,6 +77,7 @@ class Intake:
         accounts: Mapping[str, Account],
         contact_service: ContactService,
         conversation_service: ConversationService,
+        message_service: MessageService,
         dispatcher: Dispatcher,
         router: Router,
         quarantine: Quarantine,
@@ -88,6 +91,7 @@ class Intake:
         self._accounts = accounts
         self._contacts = contact_service
         self._conversations = conversation_service
+        self._messages = message_service
         self._dispatcher = dispatcher
         self._router = router
         self._quarantine = quarantine
@@ -120,7 +124,7 @@ class Intake:
     async def _take_event(self, account: str, raw: bytes, event: Event) -> Accepted:
         try:
             accepted = await self._storage.write(partial(self._record, account=account, raw=raw, event=event))
-        except self._storage.errors:
+        except StorageError:
             raise
         except Exception as problem:
             log.exception("An event could not be stored and is quarantined", account=account, action="quarantined")
@@ -183,7 +187,7 @@ class Intake:
             # The vendor's clock may be coarse; its numbering tells equals apart.
             rank = int(event.at.timestamp()) * 1_000_000 + event.order % 1_000_000
             settle = None if inbox.has_predecessor(connection, account, event.order) else SETTLE
-        message = self._conversations.record_received(connection, current, address, event, now, rank=rank)
+        message = self._messages.received(connection, current, address, event, now, rank=rank)
         if message is None:
             return None
         if reopened:
@@ -200,8 +204,12 @@ class Intake:
         self._dispatcher.refresh_card(connection, current.id, now)
         early = inbox.unpark(connection, account, event.external_id)
         if early:
-            self._storage.after_commit(connection, lambda: [self._again(account, raw) for raw in early] and None)
+            self._storage.after_commit(connection, partial(self._take_again, account, early))
         return message
+
+    def _take_again(self, account: str, early: Sequence[bytes]) -> None:
+        for raw in early:
+            self._again(account, raw)
 
     def _conversation_for(
         self, connection: Connection, contact: Contact, address: Address, event: MessageReceived, now: datetime
@@ -274,15 +282,15 @@ class Intake:
             self._status(connection, message, event, now)
             return
         if isinstance(event, ReactionChanged):
-            changed = self._conversations.react(connection, message, "customer", event.emoji, now, CUSTOMER)
+            changed = self._messages.react(connection, message, "customer", event.emoji, now, CUSTOMER)
         elif message.direction is not Direction.IN or message.deleted_at is not None:
             return
         elif isinstance(event, MessageDeleted):
-            changed = self._conversations.revise(connection, message, None, now)
+            changed = self._messages.revise(connection, message, None, now)
         elif from_json(message.body) == event.content.body:
             return
         else:
-            changed = self._conversations.revise(connection, message, event.content, now)
+            changed = self._messages.revise(connection, message, event.content, now)
         self._dispatcher.show_change(connection, changed)
 
     def _status(self, connection: Connection, message: Message, event: StatusChanged, now: datetime) -> None:
@@ -290,10 +298,8 @@ class Intake:
             return
         if event.status is DeliveryStatus.FAILED:
             sentence = event.problem or "The channel reported a failure without a reason."
-            failures.report(
-                connection, self._conversations, self._dispatcher, message, FailureReason.UNKNOWN, sentence, now
-            )
-        elif self._conversations.advance(connection, message, event.status, now) and event.status in (
+            failures.report(connection, self._messages, self._dispatcher, message, FailureReason.UNKNOWN, sentence, now)
+        elif self._messages.advance(connection, message, event.status, now) and event.status in (
             DeliveryStatus.DELIVERED,
             DeliveryStatus.READ,
         ):
@@ -305,7 +311,7 @@ class Intake:
         if address is None or last is None or last.address_id != address.id:
             return
         for message in repository.unread_until(connection, address.id, last.position):
-            if self._conversations.advance(connection, message, DeliveryStatus.READ, now):
+            if self._messages.advance(connection, message, DeliveryStatus.READ, now):
                 self._dispatcher.sign(connection, message, Sign.DELIVERED)
 
     def _reachability(self, connection: Connection, account: str, event: ReachabilityChanged, now: datetime) -> None:

@@ -16,14 +16,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from core.contracts.bridge import DeliveryStatus
-from core.contracts.content import Capabilities, Rate
+from core.contracts.content import Capabilities, Rate, TextUnit
 from core.contracts.richtext import Document
 from core.contracts.text import from_json, is_empty, measure, plain, split, to_json
 from core.contracts.workplace import Action, Sign, ThreadRef, Tone, WorkplaceCapabilities
 from core.conversations import repository, threads
 from core.conversations.models import Direction, Message, StoredAttachment
 from core.conversations.threads import ThreadLink
-from core.outbox.models import Bucket, NewJob
+from core.outbox.jobs import Bucket, NewJob
 from core.outbox.repository import Outbox
 from core.storage.ids import new_id
 
@@ -62,7 +62,7 @@ def post_parts(body: Document, capabilities: WorkplaceCapabilities) -> list[Docu
     """The text of a message, cut for a workplace; at least one part, which may be empty."""
     if is_empty(body):
         return [Document()]
-    return split(body, limit=capabilities.max_text)
+    return split(body, limit=capabilities.max_text, unit=TextUnit.CHARACTER)
 
 
 def file_part(position: int) -> int:

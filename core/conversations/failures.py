@@ -12,8 +12,8 @@ from core.contracts.errors import FailureReason
 from core.contracts.text import from_json, from_plain, preview
 from core.contracts.workplace import Action, Sign, Tone
 from core.conversations.dispatch import Dispatcher
+from core.conversations.messages import MessageService
 from core.conversations.models import Message
-from core.conversations.service import ConversationService
 
 _STEPS = {
     FailureReason.WINDOW_CLOSED: "The channel only allows replies for a while after the customer's last message.",
@@ -29,7 +29,7 @@ _STEPS = {
 
 def report(
     connection: Connection,
-    service: ConversationService,
+    messages: MessageService,
     dispatcher: Dispatcher,
     message: Message,
     reason: FailureReason,
@@ -37,7 +37,7 @@ def report(
     now: datetime,
 ) -> None:
     """Marks a reply as failed and says so in the thread, with what can be done. Saying it twice says it once."""
-    if not service.advance(connection, message, DeliveryStatus.FAILED, now, problem=sentence):
+    if not messages.advance(connection, message, DeliveryStatus.FAILED, now, problem=sentence):
         return
     dispatcher.sign(connection, message, Sign.FAILED)
     words = preview(from_json(message.body), 80)

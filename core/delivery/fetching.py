@@ -13,7 +13,7 @@ from core.contracts.errors import FailureReason, PermanentFailure
 from core.conversations import repository
 from core.conversations.models import StoredAttachment
 from core.delivery.handler import JobHandler
-from core.outbox.models import Done, Job
+from core.outbox.jobs import Done, Job
 
 
 class FetchHandler(JobHandler):

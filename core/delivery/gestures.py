@@ -15,7 +15,7 @@ from core.conversations import repository
 from core.conversations.models import State
 from core.conversations.service import SYSTEM
 from core.delivery.handler import Context, JobHandler
-from core.outbox.models import Done, Job
+from core.outbox.jobs import Done, Job
 from core.quarantine.repository import Quarantine
 
 

@@ -16,8 +16,9 @@ from core.contracts.workplace import Workplace
 from core.conversations import events
 from core.conversations.dispatch import Dispatcher
 from core.conversations.events import Fact
+from core.conversations.messages import MessageService
 from core.conversations.service import SYSTEM, ConversationService
-from core.outbox.models import Done, Job
+from core.outbox.jobs import Done, Job
 from core.storage.files import FileStore
 from core.storage.storage import Storage
 
@@ -28,6 +29,7 @@ class Context:
 
     storage: Storage
     service: ConversationService
+    messages: MessageService
     dispatcher: Dispatcher
     files: FileStore
     bridges: Mapping[str, Bridge]

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 
 from core.cards import card as cards
 from core.cards import words
+from core.contracts.content import Content
 from core.contracts.errors import DestinationUnavailable, FailureReason
 from core.contracts.text import from_json, from_plain
 from core.contracts.workplace import (
     Action,
     Author,
     Card,
-    Content,
     Post,
     PostRef,
     RoomRef,
@@ -31,7 +31,7 @@ from core.conversations.service import SYSTEM
 from core.conversations.threads import ThreadLink
 from core.delivery.drawing import Drawer
 from core.delivery.handler import Context, JobHandler, link_id, message_id
-from core.outbox.models import Done, Job
+from core.outbox.jobs import Done, Job
 from core.routing import rooms
 
 #: Longest text of several messages drawn as one post.

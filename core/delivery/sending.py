@@ -31,7 +31,7 @@ from core.conversations.dispatch import Piece, pieces, send_key
 from core.conversations.models import Conversation, Message
 from core.delivery.drawing import Drawer
 from core.delivery.handler import Context, JobHandler, message_id
-from core.outbox.models import Done, Job
+from core.outbox.jobs import Done, Job
 
 
 class CustomerHandler(JobHandler):
@@ -144,7 +144,7 @@ class SendHandler(CustomerHandler):
         if len(repository.pieces(connection, message.id)) < len(self._pieces(connection, message)):
             return
         now = self._context.storage.now(connection)
-        self._context.service.advance(connection, message, DeliveryStatus.SENT, now)
+        self._context.messages.advance(connection, message, DeliveryStatus.SENT, now)
         if not self._context.channels[message.account].capabilities.delivered:
             self._context.dispatcher.sign(connection, message, Sign.DELIVERED)
 
@@ -162,7 +162,7 @@ class SendHandler(CustomerHandler):
         message = repository.message(connection, message_id(job))
         context = self._context
         now = context.storage.now(connection)
-        failures.report(connection, context.service, context.dispatcher, message, reason, sentence, now)
+        failures.report(connection, context.messages, context.dispatcher, message, reason, sentence, now)
 
 
 class ChangeHandler(CustomerHandler):

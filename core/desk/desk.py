@@ -31,6 +31,7 @@ from core.contracts.workplace import (
 from core.conversations import events, inbox, repository, threads
 from core.conversations.dispatch import Dispatcher
 from core.conversations.events import Fact
+from core.conversations.messages import MessageService
 from core.conversations.models import Direction, Message
 from core.conversations.service import SYSTEM, ConversationService, actor
 from core.desk import forms
@@ -39,7 +40,8 @@ from core.desk.commands import Intent, Reading, read
 from core.desk.replies import Replies, Where
 from core.outbox.repository import Outbox
 from core.routing import rooms
-from core.routing.rules import ReplyMode, Router
+from core.routing.rules import Router
+from core.settings.models import ReplyMode
 from core.storage.storage import Storage
 
 
@@ -50,6 +52,7 @@ class DeskService(Desk):
         self,
         storage: Storage,
         service: ConversationService,
+        messages: MessageService,
         dispatcher: Dispatcher,
         outbox: Outbox,
         router: Router,
@@ -61,7 +64,7 @@ class DeskService(Desk):
         troubles: Callable[[], tuple[str, ...]],
     ) -> None:
         self._storage = storage
-        self._service = service
+        self._messages = messages
         self._dispatcher = dispatcher
         self._outbox = outbox
         self._router = router
@@ -69,7 +72,7 @@ class DeskService(Desk):
         self._guests_may_reply = guests_may_reply
         self._trouble = trouble
         self._troubles = troubles
-        self._replies = Replies(storage, service, dispatcher, hold=hold)
+        self._replies = Replies(service, messages, dispatcher, hold=hold)
         self._actions = Actions(service, dispatcher, self._replies)
 
     def _where(self, connection: Connection, ref: PostRef | ThreadRef, agent: AgentProfile) -> Where | None:
@@ -201,7 +204,7 @@ class DeskService(Desk):
             return
         if added == (message.reactions.get("agent") == emoji):
             return
-        changed = self._service.react(connection, message, "agent", emoji if added else None, where.now, actor(agent))
+        changed = self._messages.react(connection, message, "agent", emoji if added else None, where.now, actor(agent))
         self._dispatcher.change(connection, changed, "send_reaction", {"emoji": emoji if added else None})
 
     async def send(self, post: PostRef, agent: AgentProfile, content: Content) -> None:

@@ -16,10 +16,10 @@ from core.contracts.text import from_json, is_empty, preview
 from core.contracts.workplace import Action, AgentProfile, PostRef, Sign, ThreadRef
 from core.conversations import repository, threads
 from core.conversations.dispatch import Dispatcher, pieces
+from core.conversations.messages import MessageService
 from core.conversations.models import Conversation, Direction, Message, State
 from core.conversations.service import ConversationService, actor
 from core.conversations.threads import ThreadLink
-from core.storage.storage import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,10 @@ class Replies:
     """What agents write. Every method runs inside the transaction of its gesture."""
 
     def __init__(
-        self, storage: Storage, service: ConversationService, dispatcher: Dispatcher, *, hold: timedelta
+        self, service: ConversationService, messages: MessageService, dispatcher: Dispatcher, *, hold: timedelta
     ) -> None:
-        self._storage = storage
         self._service = service
+        self._messages = messages
         self._dispatcher = dispatcher
         self._hold = hold
 
@@ -74,7 +74,7 @@ class Replies:
             return None
         conversation = self._hold_open(connection, where)
         quoted = threads.post_at(connection, quote) if quote else None
-        message = self._service.record_reply(
+        message = self._messages.replied(
             connection,
             conversation,
             where.agent,
@@ -98,7 +98,7 @@ class Replies:
         self, connection: Connection, where: Where, content: Content, *, at: datetime, post: PostRef | None
     ) -> Message:
         """Keeps words among agents."""
-        message = self._service.record_note(connection, where.conversation, where.agent, content, at=at, now=where.now)
+        message = self._messages.noted(connection, where.conversation, where.agent, content, at=at, now=where.now)
         self._place(connection, where, message, post)
         self._dispatcher.fetch(connection, message, repository.attachments_of(connection, message.id))
         return message
@@ -153,7 +153,7 @@ class Replies:
     def revise(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
         """The agent edited or deleted her own post."""
         if message.direction is Direction.NOTE:
-            changed = self._service.revise(connection, message, content, where.now)
+            changed = self._messages.revise(connection, message, content, where.now)
             self._dispatcher.show_change(connection, changed, except_link=where.link.id)
             return
         if content is not None and from_json(message.body) == content.body:
@@ -164,9 +164,9 @@ class Replies:
             self._revise_sent(connection, where, message, content)
 
     def _revise_held(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
-        changed = self._service.revise(connection, message, content, where.now)
+        changed = self._messages.revise(connection, message, content, where.now)
         if content is None:
-            self._service.advance(connection, changed, DeliveryStatus.CANCELLED, where.now)
+            self._messages.advance(connection, changed, DeliveryStatus.CANCELLED, where.now)
             self.tell(connection, where, "Deleted in time: the customer did not get it.")
         else:
             hold_until = where.now + self._hold if self._hold else None
@@ -180,7 +180,7 @@ class Replies:
     def _revise_sent(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
         capabilities = self._dispatcher.capabilities(message.account)
         if capabilities is not None and self._can_change(connection, message, content, capabilities, where.now):
-            changed = self._service.revise(connection, message, content, where.now)
+            changed = self._messages.revise(connection, message, content, where.now)
             op = "send_delete" if content is None else "send_edit"
             self._dispatcher.change(connection, changed, op, {})
             self._dispatcher.show_change(connection, changed, except_link=where.link.id)
@@ -213,7 +213,7 @@ class Replies:
 
     def _draft(self, connection: Connection, where: Where, message: Message, content: Content) -> Message:
         """The edited words as a message that waits for the agent's decision."""
-        return self._service.record_reply(
+        return self._messages.replied(
             connection,
             where.conversation,
             where.agent,
@@ -273,15 +273,15 @@ class Replies:
         if message.status is not DeliveryStatus.FAILED or not self._dispatcher.retry(connection, message):
             self.tell(connection, where, "Nothing to do: that message is not waiting for a decision any more.")
             return
-        self._service.advance(connection, message, DeliveryStatus.QUEUED, where.now)
+        self._messages.advance(connection, message, DeliveryStatus.QUEUED, where.now)
 
     def arrived(self, connection: Connection, where: Where, message: Message) -> None:
         """A person knows that a message whose outcome was unknown did arrive."""
         if message.status is DeliveryStatus.FAILED and self._dispatcher.settle(connection, message):
-            self._service.advance(connection, message, DeliveryStatus.SENT, where.now)
+            self._messages.advance(connection, message, DeliveryStatus.SENT, where.now)
             self._dispatcher.sign(connection, message, Sign.DELIVERED)
 
     def discard(self, connection: Connection, where: Where, message: Message) -> None:
         """A person gives up on what failed."""
-        if self._service.advance(connection, message, DeliveryStatus.CANCELLED, where.now):
+        if self._messages.advance(connection, message, DeliveryStatus.CANCELLED, where.now):
             self.tell(connection, where, "Discarded: the customer does not get it.")

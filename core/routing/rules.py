@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from core.contracts.bridge import Proof
 from core.contracts.workplace import RoomRef
-
-
-class ReplyMode(StrEnum):
-    """What becomes of an agent's message in a thread."""
-
-    ALL = "all"
-    #: Only the Reply button, the shortcut, or a `>` prefix sends.
-    EXPLICIT = "explicit"
-    #: Alerts only: nothing is ever sent.
-    NONE = "none"
+from core.settings.models import ReplyMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

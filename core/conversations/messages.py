@@ -1,0 +1,312 @@
+"""What happens to a message: written by a customer or an agent, edited, reacted to, delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, insert
+
+from core.contacts import repository as contacts
+from core.contacts.models import Address
+from core.contracts.bridge import DeliveryStatus, MessageReceived
+from core.contracts.content import Attachment, Content
+from core.contracts.text import file_name, line, normalise, to_json
+from core.contracts.workplace import AgentProfile
+from core.conversations import events, repository
+from core.conversations.events import Fact
+from core.conversations.models import Conversation, Direction, Message, messages
+from core.conversations.service import CUSTOMER, SYSTEM, actor
+from core.storage.ids import new_id
+from core.storage.storage import insert as upsert
+
+
+class MessageService:
+    """The only writer of messages.
+
+    `touched(connection, account, address id)` is called whenever what that customer may read has changed.
+    """
+
+    def __init__(self, touched: Callable[[Connection, str, UUID], None]) -> None:
+        self._touched = touched
+
+    def received(
+        self,
+        connection: Connection,
+        current: Conversation,
+        address: Address,
+        event: MessageReceived,
+        now: datetime,
+        *,
+        rank: int | None,
+    ) -> Message | None:
+        """Stores a customer's message; None: it is stored already."""
+        quote = self._quoted(connection, address.account, event.quote, current.id)
+        cursor = contacts.next_cursor(connection, address.id)
+        values = {
+            **_blank(),
+            "id": new_id(),
+            "conversation_id": current.id,
+            "address_id": address.id,
+            "account": address.account,
+            "external_id": event.external_id,
+            "direction": Direction.IN.value,
+            "author": CUSTOMER,
+            "body": to_json(event.content.body),
+            "full_text": normalise(event.full_text, limit=200_000),
+            "subject": line(event.subject, limit=500),
+            "quote_id": quote,
+            "status": DeliveryStatus.DELIVERED.value,
+            "cursor": cursor,
+            "position": cursor,
+            "rank": rank,
+            "at": event.at,
+            "created_at": now,
+        }
+        result = connection.execute(
+            upsert(connection, messages)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["account", "external_id", "direction"])
+        )
+        if not result.rowcount:
+            return None
+        self._touched(connection, address.account, address.id)
+        message = repository.message(connection, values["id"])
+        self._attach(connection, message, event.content.attachments, f"bridge:{address.account}")
+        changes: dict[str, Any] = {"last_in_at": max(now, current.last_in_at)}
+        if event.subject and not current.subject:
+            changes["subject"] = line(event.subject, limit=500)
+        if address.contact_id == current.contact_id and address.id != current.address_id:
+            changes["address_id"] = address.id
+            self._record(connection, Fact.SWITCHED_CHANNEL, current.id, now, CUSTOMER, {"account": address.account})
+        repository.change_conversation(connection, current.id, **changes)
+        self._record(
+            connection, Fact.RECEIVED, current.id, now, CUSTOMER, {"account": address.account}, message_id=message.id
+        )
+        return message
+
+    def replied(
+        self,
+        connection: Connection,
+        current: Conversation,
+        agent: AgentProfile,
+        content: Content,
+        *,
+        quote_id: UUID | None,
+        hold_until: datetime | None,
+        at: datetime,
+        now: datetime,
+    ) -> Message:
+        """Stores an agent's reply to the address the customer used last."""
+        address = contacts.address_by_id(connection, current.address_id)
+        message = self._own(connection, current, address, agent, content, Direction.OUT, quote_id, hold_until, at, now)
+        repository.change_conversation(connection, current.id, last_out_at=now)
+        self._record(
+            connection,
+            Fact.REPLIED,
+            current.id,
+            now,
+            actor(agent),
+            {"account": address.account},
+            message_id=message.id,
+        )
+        return message
+
+    def noted(
+        self,
+        connection: Connection,
+        current: Conversation,
+        agent: AgentProfile,
+        content: Content,
+        *,
+        at: datetime,
+        now: datetime,
+    ) -> Message:
+        """Stores words that only agents see."""
+        address = contacts.address_by_id(connection, current.address_id)
+        message = self._own(connection, current, address, agent, content, Direction.NOTE, None, None, at, now)
+        self._record(connection, Fact.NOTED, current.id, now, actor(agent), message_id=message.id)
+        return message
+
+    def _own(
+        self,
+        connection: Connection,
+        current: Conversation,
+        address: Address,
+        agent: AgentProfile,
+        content: Content,
+        direction: Direction,
+        quote_id: UUID | None,
+        hold_until: datetime | None,
+        at: datetime,
+        now: datetime,
+    ) -> Message:
+        cursor = contacts.next_cursor(connection, address.id)
+        message_id = new_id()
+        values = {
+            **_blank(),
+            "id": message_id,
+            "conversation_id": current.id,
+            "address_id": address.id,
+            "account": address.account,
+            "direction": direction.value,
+            "author": actor(agent),
+            "author_name": line(agent.name, limit=200),
+            "author_avatar_url": agent.avatar_url[:2000],
+            "body": to_json(content.body),
+            "quote_id": quote_id,
+            "status": DeliveryStatus.QUEUED.value,
+            "cursor": cursor,
+            "position": cursor,
+            "rank": int(at.timestamp() * 1_000_000),
+            "hold_until": hold_until,
+            "at": at,
+            "created_at": now,
+        }
+        connection.execute(insert(messages), [values])
+        message = repository.message(connection, message_id)
+        self._attach(connection, message, content.attachments, f"workspace:{agent.workspace}")
+        return message
+
+    def revise(self, connection: Connection, message: Message, content: Content | None, now: datetime) -> Message:
+        """Replaces a message's words, keeping the old ones; None deletes it."""
+        repository.add_revision(connection, {"id": new_id(), "message_id": message.id, "body": message.body, "at": now})
+        changes: dict[str, Any] = {
+            "revision": message.revision + 1,
+            "cursor": contacts.next_cursor(connection, message.address_id),
+        }
+        if content is None:
+            changes["deleted_at"] = now
+        else:
+            changes["edited_at"] = now
+            changes["body"] = to_json(content.body)
+        repository.change_message(connection, message.id, **changes)
+        self._touched(connection, message.account, message.address_id)
+        by = CUSTOMER if message.direction is Direction.IN else message.author
+        kind = Fact.DELETED if content is None else Fact.EDITED
+        self._record(connection, kind, message.conversation_id, now, by, message_id=message.id)
+        return repository.message(connection, message.id)
+
+    def react(
+        self, connection: Connection, message: Message, side: str, emoji: str | None, now: datetime, who: str
+    ) -> Message:
+        """Puts the customer's or the agents' reaction on a message; `side` is "customer" or "agent"."""
+        reactions = {name: value for name, value in message.reactions.items() if name != side}
+        if emoji is not None:
+            reactions[side] = emoji[:16]
+        cursor = contacts.next_cursor(connection, message.address_id)
+        repository.change_message(connection, message.id, reactions=reactions, cursor=cursor)
+        self._touched(connection, message.account, message.address_id)
+        self._record(
+            connection, Fact.REACTED, message.conversation_id, now, who, {"emoji": emoji or ""}, message_id=message.id
+        )
+        return repository.message(connection, message.id)
+
+    def advance(
+        self, connection: Connection, message: Message, status: DeliveryStatus, now: datetime, *, problem: str = ""
+    ) -> bool:
+        """Moves a message's status forward; False: it is there, or further, already."""
+        order = list(DeliveryStatus)
+        forward = order.index(status) > order.index(message.status)
+        if message.status in (DeliveryStatus.FAILED, DeliveryStatus.CANCELLED):
+            forward = message.status is DeliveryStatus.FAILED and status in (
+                DeliveryStatus.QUEUED,
+                DeliveryStatus.SENT,
+                DeliveryStatus.DELIVERED,
+                DeliveryStatus.READ,
+                DeliveryStatus.CANCELLED,
+            )
+        if status is DeliveryStatus.FAILED and message.status in (DeliveryStatus.DELIVERED, DeliveryStatus.READ):
+            forward = False
+        if not forward:
+            return False
+        cursor = contacts.next_cursor(connection, message.address_id)
+        repository.change_message(connection, message.id, status=status.value, problem=problem[:1000], cursor=cursor)
+        self._touched(connection, message.account, message.address_id)
+        kind = _STATUS_FACTS.get(status)
+        if kind is not None:
+            self._record(
+                connection, kind, message.conversation_id, now, SYSTEM, {"problem": problem}, message_id=message.id
+            )
+        return True
+
+    def _quoted(
+        self, connection: Connection, account: str, external_id: str | None, conversation_id: UUID
+    ) -> UUID | None:
+        if not external_id:
+            return None
+        quoted = repository.message_by_external(connection, account, external_id)
+        # Another conversation's words are never shown in this one.
+        return quoted.id if quoted and quoted.conversation_id == conversation_id else None
+
+    def _attach(self, connection: Connection, message: Message, attachments: Sequence[Attachment], holder: str) -> None:
+        repository.add_attachments(
+            connection,
+            [
+                {
+                    "id": new_id(),
+                    "message_id": message.id,
+                    "position": position,
+                    "kind": attachment.kind.value,
+                    "name": file_name(attachment.name),
+                    "mime": attachment.mime[:200],
+                    "size": attachment.file.size if attachment.file else attachment.size,
+                    "alt": line(attachment.alt, limit=1000),
+                    "holder": holder,
+                    "source": attachment.source,
+                    "sha256": attachment.file.sha256 if attachment.file else None,
+                    "problem": attachment.problem,
+                }
+                for position, attachment in enumerate(attachments)
+            ],
+        )
+
+    def _record(
+        self,
+        connection: Connection,
+        kind: Fact,
+        conversation_id: UUID,
+        now: datetime,
+        who: str,
+        data: dict[str, Any] | None = None,
+        *,
+        message_id: UUID | None = None,
+    ) -> None:
+        events.record(
+            connection,
+            kind,
+            at=now,
+            actor=who,
+            conversation_id=conversation_id,
+            message_id=message_id,
+            data=data,
+        )
+
+
+_STATUS_FACTS = {
+    DeliveryStatus.SENT: Fact.SENT,
+    DeliveryStatus.DELIVERED: Fact.DELIVERED,
+    DeliveryStatus.READ: Fact.READ,
+    DeliveryStatus.FAILED: Fact.FAILED,
+    DeliveryStatus.CANCELLED: Fact.DISCARDED,
+}
+
+
+def _blank() -> dict[str, Any]:
+    return {
+        "external_id": None,
+        "author_name": "",
+        "author_avatar_url": "",
+        "full_text": "",
+        "subject": "",
+        "quote_id": None,
+        "problem": "",
+        "reactions": {},
+        "revision": 0,
+        "rank": None,
+        "hold_until": None,
+        "edited_at": None,
+        "deleted_at": None,
+    }
