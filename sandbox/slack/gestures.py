@@ -14,6 +14,9 @@ from sandbox.slack.world import Channel, File
 class Gestures(Core):
     """Every gesture makes the events that Slack makes of it."""
 
+    #: Whether events from shared channels carry files as stubs that files.info must resolve.
+    stub_files: bool = False
+
     async def person_posts(
         self,
         user: str,
@@ -58,6 +61,9 @@ class Gestures(Core):
         if place.external:
             team = self.world.users[user].team_id
             more = {"user_team": team, "source_team": team}
+            if files and self.stub_files:
+                stub = {"mode": "file_access", "file_access": "check_file_info"}
+                more["files"] = [{"id": file.id, **stub} for file in stored]
         ts = str(self.conversation.post(place, message, event=more)["ts"])
         for file in stored if files else []:
             file.shares.setdefault(place.id, []).append({"ts": ts, "thread_ts": thread_ts or ts})
@@ -78,7 +84,7 @@ class Gestures(Core):
         files = [self.world.files[entry["id"]] for entry in message.get("files", []) if entry["id"] in self.world.files]
         self.conversation.delete(place, ts, by=user)
         for file in files:
-            self.delete_file(file)
+            self.conversation.delete_file(file)
 
     async def person_reacts(self, user: str, channel: str, ts: str, name: str) -> None:
         """A person puts an emoji under a message."""
@@ -106,24 +112,6 @@ class Gestures(Core):
         attachment = {"from_url": link, "title": title, "title_link": link, "fallback": title, "id": 1}
         message = self.message(place, ts)
         self.conversation.edit(place, ts, {"attachments": [attachment]}, by=str(message.get("user")), edited=False)
-
-    def delete_file(self, file: File) -> None:
-        """A file goes; messages keep a tombstone of it."""
-        if file.deleted:
-            return
-        file.deleted, file.content = True, None
-        for channel_id, shares in file.shares.items():
-            place = self.world.channels.get(channel_id)
-            for share in shares if place is not None else []:
-                message = place.messages.get(share["ts"]) if place is not None else None
-                if message is None or place is None:
-                    continue
-                message["files"] = [
-                    self.world.file_json(file) if entry["id"] == file.id else entry for entry in message["files"]
-                ]
-                self.conversation.tell("message_changed", place, message)
-        event = {"type": "file_deleted", "file_id": file.id, "channel_ids": list(file.shares)}
-        self.world.emit({**event, "event_ts": self.world.new_ts()}, actor=file.user)
 
     def _stored(self, user: str, entry: tuple[str, str, bytes]) -> File:
         name, mimetype, content = entry

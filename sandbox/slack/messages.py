@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from sandbox.slack.wire import Json, SlackError, without
-from sandbox.slack.world import MOST_MESSAGES, Channel, World
+from sandbox.slack.world import MOST_MESSAGES, Channel, File, World
 
 _CHANNEL_TYPES = {"channel": "channel", "group": "group", "im": "im"}
 
@@ -102,6 +102,23 @@ class Messages:
                 self._world.watchers.tell({"type": "message_deleted", "channel": channel.id, "ts": root})
             else:
                 self.tell("message_changed", channel, channel.messages[root])
+
+    def delete_file(self, file: File) -> None:
+        """A file goes; messages keep a tombstone of it."""
+        if file.deleted:
+            return
+        file.deleted, file.content = True, None
+        for channel_id, shares in file.shares.items():
+            channel = self._world.channels.get(channel_id)
+            for share in shares:
+                message = channel.messages.get(share["ts"]) if channel is not None else None
+                if channel is None or message is None:
+                    continue
+                tombstone = self._world.file_json(file)
+                message["files"] = [tombstone if entry["id"] == file.id else entry for entry in message["files"]]
+                self.tell("message_changed", channel, message)
+        event = {"type": "file_deleted", "file_id": file.id, "channel_ids": list(file.shares)}
+        self._world.emit({**event, "event_ts": self._world.new_ts()}, actor=file.user)
 
     def react(self, channel: Channel, ts: str, name: str, user: str) -> None:
         """Adds a reaction. Raises: SlackError already_reacted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
@@ -10,13 +11,18 @@ from typing import Any, Literal, Self
 from aiohttp import web
 
 from sandbox.faults import Faults
-from sandbox.slack import api_chat, api_conversations, api_people
+from sandbox.slack import api_chat, api_conversations, api_files, api_people, api_views
 from sandbox.slack.delivery import RETRY_DELAYS, Delivered, Delivery
+from sandbox.slack.downloads import Downloads
 from sandbox.slack.gestures import Gestures
+from sandbox.slack.interactions import Interactions
 from sandbox.slack.limits import Limits
 from sandbox.slack.messages import Messages
 from sandbox.slack.places import Places
+from sandbox.slack.responses import Responses
+from sandbox.slack.snapshot import snapshot
 from sandbox.slack.sockets import Sockets
+from sandbox.slack.views import Views
 from sandbox.slack.web import Call, Method, RecordedCall, Tokens, WebApi
 from sandbox.slack.wire import Json
 from sandbox.slack.world import DEFAULT_BOT_EVENTS, DEFAULT_SCOPES, World, system_clock
@@ -25,7 +31,7 @@ from sandbox.slack.world import DEFAULT_BOT_EVENTS, DEFAULT_SCOPES, World, syste
 LARGEST_BODY = 64 * 1024 * 1024
 
 
-class SlackSandbox(Places, Gestures):
+class SlackSandbox(Places, Gestures, Interactions):
     """A Slack workspace that runs while it is entered with `async with`.
 
     `limits` False lifts the rate limits, a number multiplies them. `clock` stamps messages and ends what expires.
@@ -50,12 +56,15 @@ class SlackSandbox(Places, Gestures):
         self.signing_secret = signing_secret
         self.world = World(clock=clock, scopes=frozenset(scopes), bot_events=frozenset(bot_events))
         self.conversation = Messages(self.world)
+        self.views = Views(self.world)
+        self.responses = Responses(self.world, self.conversation)
         self.tokens = Tokens(bot=bot_token, app=app_token)
         self.sockets = Sockets(self.world.app_id)
         factor = float(limits) if limits is not False else None
         self.api = WebApi(
             world=self.world,
             messages=self.conversation,
+            views=self.views,
             tokens=self.tokens,
             methods=self._methods(),
             limits=Limits(factor, clock),
@@ -131,6 +140,15 @@ class SlackSandbox(Places, Gestures):
     def deliver_twice(self, twice: bool) -> None:
         self.delivery.twice = twice
 
+    @property
+    def echo_before_answer(self) -> bool:
+        """Whether events of a call are delivered while that call is still open, as can happen with Slack."""
+        return self.api.before_answer is not None
+
+    @echo_before_answer.setter
+    def echo_before_answer(self, first: bool) -> None:
+        self.api.before_answer = self._settled if first else None
+
     def connect_events(self, request_url: str | None, interactivity_url: str | None = None) -> None:
         """HTTP mode: signed deliveries go here. Without it, or with None, the app's sockets get everything."""
         self.delivery.target.request_url = request_url
@@ -174,9 +192,42 @@ class SlackSandbox(Places, Gestures):
         """What only this person sees."""
         return [copy.deepcopy(entry) for entry in self.world.ephemerals if entry["to"] == user]
 
+    def views_open(self, user: str) -> list[Json]:
+        """The modals this person sees, the lowest first."""
+        return [self.views.render(view) for view in self.views.stack(user)]
+
+    def home(self, user: str) -> Json | None:
+        """The App Home that the app published for this person."""
+        view = self.world.homes.get(user)
+        return self.views.render(view) if view is not None else None
+
+    def direct(self, user: str) -> str:
+        """The id of this person's direct message with the bot."""
+        return self.world.direct(user).id
+
+    def typing(self, channel: str, thread_ts: str) -> str:
+        """What `assistant.threads.setStatus` shows under a thread at the moment; empty for nothing."""
+        status = self.world.typing.get((channel, thread_ts))
+        return str(status["status"]) if status is not None and status["until"] > self.world.clock() else ""
+
+    def file_content(self, file_id: str) -> tuple[str, bytes]:
+        """A file's mime type and bytes, for a page that holds no token. Raises: KeyError."""
+        file = self.world.files[file_id]
+        if file.content is None:
+            raise KeyError(file_id)
+        return file.mimetype, file.content
+
+    def snapshot(self) -> Json:
+        """The whole workspace at this moment."""
+        return snapshot(self.world, self.conversation, self.views)
+
     def watch(self) -> AsyncIterator[dict[str, Any]]:
         """State changes from now on."""
         return self.world.watchers.watch()
+
+    async def _settled(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await self.delivery.idle(self.delivery.patience)
 
     def _methods(self) -> dict[str, Method]:
         def connect(_call: Call) -> Json:
@@ -185,7 +236,9 @@ class SlackSandbox(Places, Gestures):
         return {
             **api_chat.METHODS,
             **api_conversations.METHODS,
+            **api_files.METHODS,
             **api_people.METHODS,
+            **api_views.METHODS,
             "apps.connections.open": Method(handle=connect, tier=None, token="app"),
         }
 
@@ -193,6 +246,8 @@ class SlackSandbox(Places, Gestures):
         return [
             web.route("*", "/api/{method}", self.api.handle),
             web.get("/link/", self.sockets.handle),
+            web.post("/actions/{team}/{key}", self.responses.handle),
+            *Downloads(self.world, self.tokens, self.api.faults).routes(),
         ]
 
     def _send_event(self, event: Json, team: str, external: bool) -> None:

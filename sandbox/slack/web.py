@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from aiohttp import web
 from sandbox.faults import Faults
 from sandbox.slack.limits import Limits
 from sandbox.slack.messages import Messages
+from sandbox.slack.views import Views
 from sandbox.slack.wire import Arguments, Json, SlackError, read_arguments
 from sandbox.slack.world import Channel, World
 
@@ -56,6 +57,7 @@ class Call:
 
     world: World
     messages: Messages
+    views: Views
     arguments: Arguments
     scopes: set[str]
     #: Work to do once the answer is on its way, such as a share that fills in late.
@@ -113,13 +115,23 @@ class WebApi:
     """Answers `/api/<method>`."""
 
     def __init__(
-        self, *, world: World, messages: Messages, tokens: Tokens, methods: Mapping[str, Method], limits: Limits
+        self,
+        *,
+        world: World,
+        messages: Messages,
+        views: Views,
+        tokens: Tokens,
+        methods: Mapping[str, Method],
+        limits: Limits,
     ) -> None:
         self.calls: list[RecordedCall] = []
         self.faults = Faults()
+        #: Awaited between a call and its answer, when set.
+        self.before_answer: Callable[[], Awaitable[None]] | None = None
         self.run_later: Callable[[float, Callable[[], None]], None] = lambda _delay, _work: None
         self._world = world
         self._messages = messages
+        self._views = views
         self._tokens = tokens
         self._methods = methods
         self._limits = limits
@@ -146,7 +158,13 @@ class WebApi:
             method = self._methods.get(name)
             if method is None:
                 raise SlackError("unknown_method", req_method=name)
-            call = Call(world=self._world, messages=self._messages, arguments=arguments, scopes=set(self._world.scopes))
+            call = Call(
+                world=self._world,
+                messages=self._messages,
+                views=self._views,
+                arguments=arguments,
+                scopes=set(self._world.scopes),
+            )
             self._authorise(method, token, call)
             channel = arguments.text("channel") if name == "chat.postMessage" else None
             wait = self._limits.retry_after(name, method.tier, channel)
@@ -165,6 +183,8 @@ class WebApi:
         self._record(name, arguments, token, body, status)
         for delay, work in call.later if call is not None else []:
             self.run_later(delay, work)
+        if self.before_answer is not None:
+            await self.before_answer()
         return web.json_response(body, status=status, headers=headers)
 
     def _authorise(self, method: Method, token: str, call: Call) -> None:
