@@ -171,6 +171,6 @@ class Settings(Frozen):
         if isinstance(values, dict) and values.get("data_dir") and not values.get("database"):
             return {
                 **values,
-                "database": f"sqlite+aiosqlite:///{Path(values['data_dir']).absolute() / 'threadbridge.db'}",
+                "database": f"sqlite:///{Path(values['data_dir']).absolute() / 'threadbridge.db'}",
             }
         return values

@@ -104,7 +104,7 @@ def test_everything_it_says_is_understood(tmp_path: Path) -> None:
 
     assert settings.public_url == "https://chat.example.com"
     assert settings.data_dir == tmp_path / "data"
-    assert settings.database == f"sqlite+aiosqlite:///{tmp_path}/data/threadbridge.db"
+    assert settings.database == f"sqlite:///{tmp_path}/data/threadbridge.db"
     assert settings.desk.hold_seconds == 2.5
     assert settings.limits.attachment_bytes == 5 * 1024 * 1024
     [account] = settings.accounts
