@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from core.quarantine.models import Quarantined, QuarantineState, quarantine
 from core.storage.storage import Storage, insert
@@ -135,6 +135,6 @@ def _traceback(problem: BaseException | str) -> str:
     return "" if isinstance(problem, str) else "".join(traceback.format_exception(problem))
 
 
-def _record(row: Row[Any], raw: bytes = b"") -> Quarantined:
+def _record(row: Any, raw: bytes = b"") -> Quarantined:
     values = {column.name: getattr(row, column.name) for column in _LISTED}
     return Quarantined(**(values | {"state": QuarantineState(values["state"]), "raw": raw}))
