@@ -12,7 +12,7 @@ from sandbox.slack.wire import Json
 _TOKEN = re.compile(
     r"<@(?P<user>[UW][A-Z0-9]+)>|<#(?P<channel>C[A-Z0-9]+)(?:\|[^>]*)?>|<!(?P<range>here|channel|everyone)>"
     r"|<!subteam\^(?P<group>S[A-Z0-9]+)>|<(?P<link>(?:https?://|mailto:)[^|>\s]+)(?:\|(?P<label>[^>]+))?>"
-    r"|(?P<url>https?://[^\s<>|]*[^\s<>|.,;:!?'\")\]])|(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?P<url>https?://[^\s<>|]*[^\s<>|.,;:!?'\")\]])|(?<![\w.+-])(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
 )
 _CODE = re.compile(r"(?<![\w`])`(?P<code>[^`\n]+)`(?![\w`])")
 _STYLES = (

@@ -20,6 +20,8 @@ from sandbox.slack.sockets import Sockets
 from sandbox.slack.wire import Json
 
 MOST_RECORDS = 10_000
+#: Events that may wait for their redelivery; Slack drops them above 30,000 an hour.
+MOST_WAITING = 30_000
 #: Slack's own redelivery: almost at once, after a minute, after five.
 RETRY_DELAYS = (0.0, 60.0, 300.0)
 
@@ -102,6 +104,10 @@ class Delivery:
             return
         if self._held is not None:
             self._held.append(envelope)
+            return
+        if len(self._tasks) >= MOST_WAITING:
+            self.lost.append(envelope)
+            del self.lost[:-MOST_RECORDS]
             return
         for _copy in range(2 if self.twice else 1):
             self._begin()

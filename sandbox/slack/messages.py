@@ -80,7 +80,7 @@ class Messages:
                 "ts": ts,
                 "thread_ts": ts,
             }
-            channel.gone.add(ts)
+            channel.gone[ts] = None
             self.changed(channel, channel.messages[ts], previous, event_ts, actor=by)
             return
         previous = copy.deepcopy(message)
@@ -185,11 +185,14 @@ class Messages:
 
     def tell(self, kind: str, channel: Channel, message: Json) -> None:
         """Passes a message's state to watchers."""
-        self._world.watchers.tell({"type": kind, "channel": channel.id, "message": self.render(channel, message)})
+        if self._world.watchers.present:
+            self._world.watchers.tell({"type": kind, "channel": channel.id, "message": self.render(channel, message)})
 
     def _forget(self, channel: Channel, ts: str) -> None:
         message = channel.messages.pop(ts)
-        channel.gone.add(ts)
+        channel.gone[ts] = None
+        if len(channel.gone) > MOST_MESSAGES:
+            del channel.gone[next(iter(channel.gone))]
         root = message.get("thread_ts")
         if root in channel.replies and ts in channel.replies[root]:
             channel.replies[root].remove(ts)

@@ -96,7 +96,7 @@ class SlackSandbox(Places, Gestures, Interactions):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.delivery.stop()
-        await self.sockets.cut()
+        await self.sockets.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

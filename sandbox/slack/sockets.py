@@ -20,6 +20,9 @@ from sandbox.slack.wire import Json, SlackError
 
 MOST_CONNECTIONS = 10
 MOST_FRAME = 1_000_000
+MOST_TICKETS = 100
+#: Seconds that a closing socket waits for the other side.
+FAREWELL = 1.0
 #: Seconds between pings of the server.
 HEARTBEAT = 10.0
 #: What a connection is told about its lifetime, in seconds.
@@ -33,6 +36,7 @@ class Connection:
     """One websocket of the app."""
 
     socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
     #: Answers awaited, by envelope id.
     waiting: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     #: Told to go; gets nothing new.
@@ -45,7 +49,7 @@ class Sockets:
     def __init__(self, app_id: str) -> None:
         self.url = ""
         self._app_id = app_id
-        self._tickets: set[str] = set()
+        self._tickets: dict[str, None] = {}
         self._connections: list[Connection] = []
         self._turn = 0
         self._changed = asyncio.Condition()
@@ -65,7 +69,9 @@ class Sockets:
         if len(self._connections) >= MOST_CONNECTIONS:
             raise SlackError("too_many_websockets")
         ticket = secrets.token_urlsafe(16)
-        self._tickets.add(ticket)
+        self._tickets[ticket] = None
+        if len(self._tickets) > MOST_TICKETS:
+            del self._tickets[next(iter(self._tickets))]
         return {"url": f"{self.url.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self._app_id}"}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -73,10 +79,10 @@ class Sockets:
         ticket = request.query.get("ticket", "")
         if ticket not in self._tickets:
             return web.Response(status=404, text="ticket is not valid")
-        self._tickets.discard(ticket)
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=MOST_FRAME)
+        del self._tickets[ticket]
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, timeout=FAREWELL, max_msg_size=MOST_FRAME)
         await socket.prepare(request)
-        connection = Connection(socket=socket)
+        connection = Connection(socket=socket, transport=request.transport)
         hello = {
             "type": "hello",
             "num_connections": len(self._usable()) + 1,
@@ -135,11 +141,18 @@ class Sockets:
                 if reason != "warning":
                     await connection.socket.close()
 
-    async def cut(self) -> None:
+    def cut(self) -> None:
         """Breaks every connection without a word, as a network does."""
+        for connection in self._connections:
+            connection.leaving = True
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def stop(self) -> None:
+        """Says goodbye to every connection."""
         for connection in list(self._connections):
             connection.leaving = True
-            await connection.socket.close(code=aiohttp.WSCloseCode.ABNORMAL_CLOSURE)
+            await connection.socket.close(code=aiohttp.WSCloseCode.GOING_AWAY)
 
     def _usable(self) -> list[Connection]:
         return [entry for entry in self._connections if not entry.leaving and not entry.socket.closed]

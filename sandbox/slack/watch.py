@@ -17,6 +17,11 @@ class Watchers:
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[dict[str, Any]]] = set()
 
+    @property
+    def present(self) -> bool:
+        """Whether anybody follows."""
+        return bool(self._queues)
+
     def tell(self, change: Mapping[str, Any]) -> None:
         """Passes `change` on; a watcher that is too slow gets `{"type": "resync"}` instead of what it missed."""
         for queue in self._queues:

@@ -126,7 +126,7 @@ class WebApi:
     ) -> None:
         self.calls: list[RecordedCall] = []
         self.faults = Faults()
-        #: Awaited between a call and its answer, when set.
+        #: Awaited between a call that made events and its answer, when set.
         self.before_answer: Callable[[], Awaitable[None]] | None = None
         self.run_later: Callable[[float, Callable[[], None]], None] = lambda _delay, _work: None
         self._world = world
@@ -140,10 +140,17 @@ class WebApi:
         """One HTTP request."""
         name = request.match_info["method"]
 
+        reached = False
+
         async def answer() -> web.StreamResponse:
+            nonlocal reached
+            reached = True
             return await self._answer(name, request)
 
-        return await self.faults.around(name, request, answer)
+        response = await self.faults.around(name, request, answer)
+        if not reached:
+            await self._record_fault(name, request, response.status)
+        return response
 
     async def _answer(self, name: str, request: web.Request) -> web.StreamResponse:
         arguments = Arguments({})
@@ -152,6 +159,7 @@ class WebApi:
         headers: dict[str, str] = {}
         warnings: list[str] = []
         call: Call | None = None
+        made_events = False
         try:
             arguments, warnings = await read_arguments(request)
             token = self._tokens.kind(_token_of(request, arguments))
@@ -174,7 +182,9 @@ class WebApi:
             if method.token == "bot":
                 headers["X-OAuth-Scopes"] = ",".join(sorted(self._world.scopes))
                 headers["X-Accepted-OAuth-Scopes"] = ",".join(method.scopes)
+            before = self._world.emitted
             body: Json = {"ok": True, **method.handle(call)}
+            made_events = self._world.emitted > before
         except SlackError as error:
             body = error.answer()
         if warnings:
@@ -183,9 +193,18 @@ class WebApi:
         self._record(name, arguments, token, body, status)
         for delay, work in call.later if call is not None else []:
             self.run_later(delay, work)
-        if self.before_answer is not None:
+        if self.before_answer is not None and made_events:
             await self.before_answer()
         return web.json_response(body, status=status, headers=headers)
+
+    async def _record_fault(self, name: str, request: web.Request, status: int) -> None:
+        """A call that met a fault was made all the same: a test may count it."""
+        try:
+            arguments, _warnings = await read_arguments(request)
+        except (SlackError, OSError, web.HTTPException):
+            arguments = Arguments(request.query)
+        token = self._tokens.kind(_token_of(request, arguments))
+        self._record(name, arguments, token, {"ok": False, "error": "sandbox_fault"}, status)
 
     def _authorise(self, method: Method, token: str, call: Call) -> None:
         if method.token == "none":

@@ -68,7 +68,7 @@ class Channel:
     #: The ts of every reply, by its root.
     replies: dict[str, list[str]] = field(default_factory=dict)
     #: The ts of messages that were deleted.
-    gone: set[str] = field(default_factory=set)
+    gone: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,6 +127,8 @@ class World:
         self.watchers = Watchers()
         #: Set by the server: takes an event, the team it comes from, and whether it happened in a shared channel.
         self.send_event: Callable[[Json, str, bool], None] = lambda _event, _team, _external: None
+        #: Events sent so far.
+        self.emitted = 0
         self._last_micros = 0
         self._counters: dict[str, int] = {}
         self.bot = self.add_user("threadbridge", real_name="Threadbridge", email=None, is_bot=True)
@@ -212,6 +214,7 @@ class World:
             name = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}[channel.kind]
         if name not in self.bot_events:
             return
+        self.emitted += 1
         user = self.users.get(actor or "")
         self.send_event(event, user.team_id if user else self.team_id, channel is not None and channel.external)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -292,3 +293,72 @@ async def test_socket_mode_brings_events_and_reconnects(slack: SlackSandbox, roo
         await heard.until(lambda _bodies: "after the refresh" in heard.texts)
     finally:
         await handler.close_async()
+
+
+async def test_a_frame_without_acknowledgement_comes_again_on_some_socket() -> None:
+    async with SlackSandbox(retry_delays=(0,), patience=0.1) as slack, aiohttp.ClientSession() as session:
+        client = AsyncWebClient(base_url=f"{slack.url}/api/", session=session)
+        sockets = []
+        for number in range(2):
+            url = (await client.apps_connections_open(app_token="xapp-sandbox"))["url"]
+            socket = await session.ws_connect(url)
+            assert (await socket.receive_json())["num_connections"] == number + 1
+            sockets.append(socket)
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(url)
+        slack.revoke_token()
+        frames = [await socket.receive_json(timeout=5) for socket in sockets]
+        frames.sort(key=lambda frame: frame["retry_attempt"])
+        assert [frame["retry_attempt"] for frame in frames] == [0, 1]
+        assert frames[1]["retry_reason"] == "timeout"
+        assert frames[0]["payload"]["event_id"] == frames[1]["payload"]["event_id"]
+        assert not frames[0]["accepts_response_payload"]
+        await slack.idle()
+        assert len(slack.lost_events) == 1
+
+
+async def test_a_cut_connection_loses_no_event(slack: SlackSandbox, room: str, ann: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(base_url=f"{slack.url}/api/", session=session)
+
+        async def connect() -> aiohttp.ClientWebSocketResponse:
+            socket = await session.ws_connect((await client.apps_connections_open(app_token="xapp-sandbox"))["url"])
+            assert (await socket.receive_json())["type"] == "hello"
+            return socket
+
+        first = await connect()
+        slack.sockets.cut()
+        assert (await first.receive(timeout=5)).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+        second = await connect()
+        await slack.person_posts(ann, room, "still here")
+        frame = await second.receive_json(timeout=5)
+        assert frame["payload"]["event"]["text"] == "still here"
+        await second.send_json({"envelope_id": frame["envelope_id"]})
+        await slack.idle()
+        assert slack.deliveries[-1].reason == ""
+
+
+async def test_too_many_events_are_announced(slack: SlackSandbox) -> None:
+    bodies = []
+
+    async def endpoint(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_post("/", endpoint)
+    async with TestServer(application) as server:
+        slack.connect_events(str(server.make_url("/")))
+        slack.limit_app_rate()
+        await slack.idle()
+    assert bodies[0]["type"] == "app_rate_limited"
+    assert "event" not in bodies[0]
+
+
+async def test_an_echo_may_come_before_the_answer(slack: SlackSandbox, heard: Heard, room: str) -> None:
+    slack.echo_before_answer = True
+    client = AsyncWebClient("xoxb-sandbox", base_url=f"{slack.url}/api/")
+    call = asyncio.create_task(client.chat_postMessage(channel=room, text="hello"))
+    await heard.event("message")
+    assert not call.done()
+    assert (await call)["ok"]

@@ -1,14 +1,19 @@
 """Files up and down, the live picture for a page, and the composer."""
 
+import json
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.faults import Fault
 from sandbox.slack import SlackSandbox
+from sandbox.slack.blocks import check_message_blocks
 from sandbox.slack.composer import compose, from_mrkdwn
 
 
@@ -132,7 +137,7 @@ async def test_a_page_follows_and_catches_up(slack: SlackSandbox, client: AsyncW
     await client.chat_delete(channel=room, ts=sent["ts"])
     assert await anext(changes) == {"type": "message_deleted", "channel": room, "ts": sent["ts"]}
     picture = slack.snapshot()
-    assert [channel["name"] for channel in picture["channels"]] == ["support"]
+    assert [channel["name"] for channel in json.loads(json.dumps(picture))["channels"]] == ["support"]
     for number in range(3_000):
         slack.world.watchers.tell({"type": "user", "number": number})
     assert (await anext(changes))["type"] == "resync"
@@ -163,6 +168,7 @@ async def test_typing_ends_with_the_next_post(slack: SlackSandbox, client: Async
 def test_the_composer_writes_rich_text(typed: str, text: str, kinds: list[str]) -> None:
     written, blocks = compose(typed, knows=lambda name: name == "U1")
     assert written == text
+    check_message_blocks(blocks)
     assert [element["type"] for element in blocks[0]["elements"][0]["elements"]] == kinds
 
 
@@ -179,3 +185,18 @@ def test_an_apps_text_is_unescaped_in_its_blocks() -> None:
     (block,) = from_mrkdwn("a &lt;b&gt; &amp; *c*")
     texts = [element["text"] for element in block["elements"][0]["elements"]]
     assert texts == ["a <b> & ", "c"]
+
+
+@given(st.text(alphabet=st.sampled_from("ab *_~`<>&@#!:|\n-1.>👍🏽é/https"), max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_typed_makes_blocks_that_slack_takes(typed: str) -> None:
+    for blocks in (compose(typed)[1], from_mrkdwn(typed)):
+        if blocks:
+            check_message_blocks(blocks)
+
+
+@pytest.mark.parametrize("piece", ["x", "*a ", "_", "`", ":a", "<@U", "a@", "a.", "https://", "~ ", "> ", "&"])
+def test_long_text_takes_no_long_time(piece: str) -> None:
+    started = time.perf_counter()
+    compose(piece * (40_000 // len(piece)))
+    assert time.perf_counter() - started < 2

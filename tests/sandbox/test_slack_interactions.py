@@ -159,15 +159,6 @@ async def card(product: Product, room: str) -> str:
     return str(sent["ts"])
 
 
-async def opened(slack: SlackSandbox, user: str) -> Json:
-    """The modal on top, once it is there."""
-    async for change in slack.watch():
-        if change["type"] == "view_opened" and change["user"] == user:
-            view: Json = change["view"]
-            return view
-    raise AssertionError
-
-
 async def test_a_press_opens_a_modal_that_is_submitted(
     slack: SlackSandbox, product: Product, room: str, card: str, ann: str
 ) -> None:
@@ -203,11 +194,11 @@ async def test_a_modal_is_answered_with_another_and_closed(
     while (await anext(changes))["type"] != "view_opened":
         pass
     (view,) = slack.views_open(ann)
-    product.answer = {"response_action": "push", "view": {**MODAL, "callback_id": "second"}}
+    product.answer = {"response_action": "push", "view": {**MODAL, "callback_id": "second", "notify_on_close": False}}
     await slack.person_submits_view(ann, view["id"], {"value": "x"})
     lower, upper = slack.views_open(ann)
     assert upper["previous_view_id"] == lower["id"] == upper["root_view_id"]
-    await slack.person_closes_view(ann, upper["id"], all_of_them=False)
+    await slack.person_closes_view(ann, upper["id"])
     assert await slack.person_closes_view(ann, lower["id"]) is not None
     assert product.heard[-1]["type"] == "view_closed"
     assert not slack.views_open(ann)

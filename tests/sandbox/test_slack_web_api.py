@@ -296,6 +296,11 @@ async def test_faults_come_to_order(client: AsyncWebClient, slack: SlackSandbox,
     assert slack.messages(room)[-1]["text"] == "lost answer"
     slack.faults.order("chat.postMessage", Fault(status=503, body={"ok": False, "error": "service_unavailable"}))
     assert await refused(client.chat_postMessage(channel=room, text="x")) == "service_unavailable"
+    assert (slack.calls[-1].status, slack.calls[-1].arguments["text"]) == (503, "x")
+    slack.faults.order("chat.postMessage", Fault(drop="before"))
+    with pytest.raises(aiohttp.ClientError):
+        await client.chat_postMessage(channel=room, text="never arrived")
+    assert slack.messages(room)[-1]["text"] == "lost answer"
 
 
 async def test_a_person_cannot_do_what_slack_does_not_offer(slack: SlackSandbox, room: str, ann: str) -> None:
@@ -308,3 +313,47 @@ async def test_a_person_cannot_do_what_slack_does_not_offer(slack: SlackSandbox,
         await slack.person_posts(bob, private, "let me in")
     with pytest.raises(NotPossible, match="no message"):
         await slack.person_posts(ann, room, "reply", "1.000001")
+
+
+async def test_channels_are_listed_joined_and_left(client: AsyncWebClient, slack: SlackSandbox, ann: str) -> None:
+    public = slack.add_channel("general", members=[ann])
+    slack.add_channel("board", private=True, members=[ann])
+    listed = await client.conversations_list(types="public_channel,private_channel")
+    assert [(channel["name"], channel["is_member"]) for channel in listed["channels"]] == [("general", False)]
+    assert await refused(client.conversations_join(channel=public)) == "missing_scope"
+    slack.world.scopes.add("channels:join")
+    await client.conversations_join(channel=public)
+    assert (await client.conversations_members(channel=public))["members"] == [ann, slack.bot_user_id]
+    assert (await client.conversations_info(channel=public))["channel"]["is_member"]
+    assert slack.messages(public)[-1]["subtype"] == "channel_join"
+    direct = await client.conversations_open(users=ann)
+    sent = await client.chat_postMessage(channel=ann, text="psst")
+    assert sent["channel"] == direct["channel"]["id"] == slack.direct(ann)
+
+
+async def test_links_and_places(client: AsyncWebClient, slack: SlackSandbox, room: str, ann: str) -> None:
+    root = await slack.person_posts(ann, room, "root")
+    reply = await slack.person_posts(ann, room, "reply", root)
+    link = (await client.chat_getPermalink(channel=room, message_ts=reply))["permalink"]
+    assert link.endswith(f"/archives/{room}/p{reply.replace('.', '')}?thread_ts={root}&cid={room}")
+    assert (await client.team_info())["team"]["domain"] == "sandbox"
+    assert (await client.bots_info(bot=slack.world.bot_id))["bot"]["user_id"] == slack.bot_user_id
+    assert ann in [member["id"] for member in (await client.users_list())["members"]]
+
+
+async def test_a_thread_that_never_was_swallows_its_replies(
+    client: AsyncWebClient, slack: SlackSandbox, room: str
+) -> None:
+    before = len(slack.messages(room))
+    await client.chat_postMessage(channel=room, text="into the void", thread_ts="1700000000.000001")
+    assert len(slack.messages(room)) == before
+    assert await refused(client.conversations_replies(channel=room, ts="1700000000.000001")) == "thread_not_found"
+
+
+async def test_a_block_kit_mistake_names_its_place(client: AsyncWebClient, room: str) -> None:
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
+    with pytest.raises(SlackApiError) as caught:
+        await client.chat_postMessage(channel=room, text="x", blocks=blocks)
+    assert caught.value.response["errors"] == ["must be less than 3001 characters [json-pointer:/blocks/0/text/text]"]
+    many = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2700}} for _ in range(5)]
+    assert await refused(client.chat_postMessage(channel=room, text="x", blocks=many)) == "msg_blocks_too_long"
