@@ -13,13 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 
-from core.contracts.errors import (
-    AdapterError,
-    DestinationUnavailable,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-)
+from core.contracts.errors import AdapterError, PermanentFailure
 from core.contracts.text import name_of
 from core.contracts.workplace import (
     Action,
@@ -36,19 +30,19 @@ from core.contracts.workplace import (
 )
 from plugins.slack import render
 from plugins.slack.api import SlackApi, quiet_logger
-from plugins.slack.errors import REPAIRABLE, SlackRefused, to_error
+from plugins.slack.errors import SlackRefused, to_error
 from plugins.slack.events import Events
-from plugins.slack.intake import METADATA, Intake, micros
+from plugins.slack.files import Files
+from plugins.slack.intake import Intake, micros
 from plugins.slack.listeners import Listeners
 from plugins.slack.people import People
+from plugins.slack.posting import Posting
 from plugins.slack.remembered import Remembered
 from plugins.slack.settings import SlackSettings
 from plugins.slack.socket import Socket, authenticated
 from plugins.slack.views import home, thread_block
 
 logger = logging.getLogger(__name__)
-
-Json = dict[str, Any]
 
 #: https://docs.slack.dev/messaging: the mark on an agent's post, by emoji name.
 SIGNS = {
@@ -57,8 +51,6 @@ SIGNS = {
     Sign.FAILED: "warning",
     Sign.NOTE: "memo",
 }
-#: Clocks differ; a post is looked for from this long before its first attempt.
-CLOCK_SKEW = timedelta(minutes=2)
 PAGE = 200
 MOST_PAGES = 15
 
@@ -72,6 +64,8 @@ class SlackWorkplace:
         self._runtime = runtime
         self._api = SlackApi(settings, runtime.session)
         self._people = People(runtime.workspace, self._api, runtime.now, allow_guests=settings.allow_guests)
+        self._files = Files(self._api)
+        self._posting = Posting(self._api, self._files)
         self._signs: Remembered[str] = Remembered(runtime.now, lasts=timedelta(days=1))
         self._homes: Remembered[str] = Remembered(runtime.now)
         self._links: Remembered[str] = Remembered(runtime.now, lasts=timedelta(days=30))
@@ -134,40 +128,33 @@ class SlackWorkplace:
         await self._events.handle(raw)
 
     async def open_thread(self, room: RoomRef, card: Card, first: Post) -> ThreadRef:
-        await self._ready()
-        drawn = render.opening(card, first, self._permalink)
-        ts = await self._send(room.room, None, first, drawn)
+        await self._api.identity()
+        ts = await self._posting.send(room.room, None, first, lambda post: render.opening(card, post, self._permalink))
         return ThreadRef(workspace=room.workspace, room=room.room, thread=ts)
 
     async def post(self, thread: ThreadRef, post: Post) -> PostRef:
-        await self._ready()
-        drawn = render.post(post, self._permalink)
-        ts = await self._send(thread.room, thread.thread, post, drawn)
+        await self._api.identity()
+        ts = await self._posting.send(thread.room, thread.thread, post, self._draw)
         return PostRef(workspace=thread.workspace, room=thread.room, thread=thread.thread, post=ts)
 
     async def edit(self, ref: PostRef, post: Post) -> None:
-        await self._ready()
-        await self._redraw(ref.room, ref.post, render.post(post, self._permalink))
+        await self._api.identity()
+        await self._posting.redraw(ref.room, ref.post, post, self._draw)
 
     async def update_opening(self, thread: ThreadRef, card: Card, first: Post) -> None:
-        await self._ready()
-        await self._redraw(thread.room, thread.thread, render.opening(card, first, self._permalink))
+        await self._api.identity()
+        await self._posting.redraw(
+            thread.room, thread.thread, first, lambda post: render.opening(card, post, self._permalink)
+        )
 
     async def find(self, room: RoomRef, thread: ThreadRef | None, key: str, since: datetime) -> PostRef | None:
-        us = await self._api.identity()
-        cursor = ""
-        for _ in range(MOST_PAGES):
-            page = await self._page(room, thread, since, cursor)
-            for message in page.get("messages") or ():
-                if message.get("bot_id") == us.bot_id and _key(message) == key:
-                    ts = message["ts"]
-                    return PostRef(
-                        workspace=room.workspace, room=room.room, thread=message.get("thread_ts") or ts, post=ts
-                    )
-            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
-                return None
-        raise OutcomeUnknown("The room holds too many messages since then to find ours.")
+        return await self._posting.find(room, thread, key, since)
+
+    def fetch(self, source: str) -> AsyncIterator[bytes]:
+        return self._files.fetch(source)
+
+    def _draw(self, post: Post) -> render.Drawn:
+        return render.post(post, self._permalink)
 
     async def whisper(self, thread: ThreadRef, agent_id: str, text: str, actions: Sequence[Action] = ()) -> None:
         drawn = render.private(text, actions, thread_block(thread, "whisper"))
@@ -218,7 +205,7 @@ class SlackWorkplace:
         return await self._people.profile(agent_id)
 
     async def show_queue(self, agent_id: str, queue: Queue) -> None:
-        await self._ready()
+        await self._api.identity()
         view = home(queue, self._permalink)
         picture = repr(view)
         if self._homes.get(agent_id) == picture:
@@ -256,9 +243,6 @@ class SlackWorkplace:
         us = await self._api.who_am_i()
         return f"Slack workspace {us.team} ({us.team_id}), as @{us.user}"
 
-    async def _ready(self) -> None:
-        await self._api.identity()
-
     def _permalink(self, place: ThreadRef | PostRef) -> str:
         us = self._api.known
         if us is None:
@@ -266,51 +250,6 @@ class SlackWorkplace:
         if isinstance(place, PostRef):
             return us.permalink(place.room, place.post, place.thread)
         return us.permalink(place.room, place.thread)
-
-    async def _send(self, room: str, thread: str | None, post: Post, drawn: render.Drawn) -> str:
-        """Posts once; words that Slack finds badly laid out go out bare. Returns the ts."""
-        arguments: Json = {
-            "channel": room,
-            "thread_ts": thread,
-            "unfurl_links": False,
-            "unfurl_media": False,
-            "metadata": {"event_type": METADATA, "event_payload": {"key": post.key}},
-            **render.persona(post.tone, post.author),
-        }
-        answer = await self._laid_out("chat.postMessage", arguments, drawn)
-        return str(answer["ts"])
-
-    async def _redraw(self, room: str, ts: str, drawn: render.Drawn) -> None:
-        await self._laid_out("chat.update", {"channel": room, "ts": ts}, drawn)
-
-    async def _laid_out(self, method: str, arguments: Json, drawn: render.Drawn) -> Json:
-        try:
-            return await self._api.attempt(method, **arguments, text=drawn.text, blocks=drawn.blocks)
-        except SlackRefused as refused:
-            if refused.code not in REPAIRABLE or not drawn.blocks:
-                raise to_error(refused) from None
-            logger.warning(
-                "Slack refused how a post is laid out", extra={"action": "post_repaired", "reason": refused.code}
-            )
-        return await self._api.call(method, **arguments, text=drawn.text, blocks=[])
-
-    async def _page(self, room: RoomRef, thread: ThreadRef | None, since: datetime, cursor: str) -> Json:
-        oldest = f"{(since - CLOCK_SKEW).timestamp():.6f}"
-        common: Json = {
-            "channel": room.room,
-            "oldest": oldest,
-            "limit": PAGE,
-            "include_all_metadata": True,
-            "cursor": cursor or None,
-        }
-        try:
-            if thread is None:
-                return await self._api.call("conversations.history", **common)
-            return await self._api.call("conversations.replies", ts=thread.thread, **common)
-        except DestinationUnavailable:
-            raise
-        except TemporaryFailure as error:
-            raise OutcomeUnknown(str(error), retry_after=error.retry_after) from error
 
     async def _signs_before(self, ref: PostRef) -> str:
         """Our marks on a post that we do not remember; a post younger than this process has none."""
@@ -335,16 +274,6 @@ class SlackWorkplace:
     def _lose_token(self, sentence: str) -> None:
         self._runtime.trouble(sentence)
         self._token_gone.set()
-
-    def fetch(self, source: str) -> AsyncIterator[bytes]:
-        raise NotImplementedError
-
-
-def _key(message: Json) -> str:
-    metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != METADATA:
-        return ""
-    return str((metadata.get("event_payload") or {}).get("key") or "")
 
 
 class _Ourselves(AsyncAuthorize):
