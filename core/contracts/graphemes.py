@@ -48,6 +48,7 @@ def _regional(char: str) -> bool:
     return "\U0001f1e6" <= char <= "\U0001f1ff"
 
 
+@lru_cache(maxsize=4096)
 def _pictograph(char: str) -> bool:
     code = ord(char)
     return any(first <= code <= last for first, last in _PICTOGRAPHS)

@@ -181,7 +181,11 @@ class _Splitter:
             position = min(max(position, low + 1), high - 1)
             end = self._snap(start, position)
             if end <= best:
-                low = position
+                # No new place up to here: look further only while what lies between would fit.
+                if self._size(self._slice(start, position)) > self._limit:
+                    high = position
+                else:
+                    low = position
                 position = (low + high) // 2 if high <= self._total else start + 2 * (low - start)
                 continue
             size = self._size(self._slice(start, end))
@@ -215,9 +219,9 @@ class _Splitter:
         text = self._text
         for place in range(end, start, -1):
             if (text[place].isspace() or text[place - 1].isspace()) and self._legal(start, place):
-                if place > half or any(char.isspace() for char in text[end : place + end - start + 1]):
-                    return place
-                break
+                longest = place + end - start
+                fits = longest >= self._total or any(char.isspace() for char in text[end : longest + 1])
+                return place if place > half or fits else end
         return end
 
     def _legal(self, start: int, place: int) -> bool:

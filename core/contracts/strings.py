@@ -194,7 +194,7 @@ def safe_url(url: str) -> str | None:
 
 def file_name(name: str) -> str:
     """`name` as it may be shown and offered for saving: one path component of at most 120 characters."""
-    name = _BIDI_OR_INVISIBLE.sub("", line(name, limit=10_000))
+    name = line(_BIDI_OR_INVISIBLE.sub("", name), limit=10_000)
     if re.match(r"[A-Za-z]:[\\/]|[\\/]|\.\.?[\\/]", name):
         name = re.split(r"[\\/]", name)[-1]
     name = re.sub(r'[\\/:*?"<>|]', "_", name).lstrip(". ").rstrip(". ")
