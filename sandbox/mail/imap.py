@@ -234,8 +234,8 @@ class ImapSession(SelectedCommands):
         return f"{name} completed"
 
     async def _create(self, words: list[Token], by_uid: bool) -> str:
-        name = text_of(words[0]) if words else ""
-        if not name or self._box.folder(name) is not None:
+        name = self._folder_name(words)
+        if self._box.folder(name) is not None:
             raise No("[ALREADYEXISTS] Mailbox already exists")
         try:
             self._box.create(name)
@@ -288,7 +288,7 @@ class ImapSession(SelectedCommands):
         return "STATUS completed"
 
     async def _append(self, words: list[Token], by_uid: bool) -> str:
-        folder = self._box.folder(text_of(words[0])) if words else None
+        folder = self._box.folder(self._folder_name(words))
         if folder is None:
             raise No("[TRYCREATE] Mailbox doesn't exist")
         rest = words[1:]
@@ -320,8 +320,14 @@ class ImapSession(SelectedCommands):
 
     # Helpers
 
+    def _folder_name(self, words: list[Token]) -> str:
+        name = text_of(words[0]) if words else ""
+        if not name:
+            raise BadCommand(f"{self._name.upper()} takes a mailbox")
+        return name
+
     def _folder(self, words: list[Token]) -> Folder:
-        folder = self._box.folder(text_of(words[0])) if words else None
+        folder = self._box.folder(self._folder_name(words))
         if folder is None:
             raise No("[NONEXISTENT] Mailbox doesn't exist")
         return folder

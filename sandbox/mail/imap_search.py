@@ -11,6 +11,7 @@ from sandbox.mail.store import StoredMail
 
 Test = Callable[[StoredMail], bool]
 
+MAX_KEYS = 200
 _FLAGS = {"SEEN", "ANSWERED", "FLAGGED", "DELETED", "DRAFT"}
 _HEADERS = {"FROM", "TO", "CC", "BCC", "SUBJECT"}
 _DATES = {"SINCE", "BEFORE", "ON"}
@@ -33,6 +34,8 @@ class Search:
             self.at = 2
         if self.at >= len(self.keys):
             raise BadCommand("SEARCH without a key")
+        if len(self.keys) > MAX_KEYS:
+            raise BadCommand(f"SEARCH with more than {MAX_KEYS} keys")
         tests: list[Test] = []
         while self.at < len(self.keys):
             tests.append(self._key())
@@ -87,7 +90,9 @@ class Search:
             return lambda mail: (mail.received_at.date() >= day) == (word == "SINCE")
         if word in ("LARGER", "SMALLER"):
             text = text_of(self._take())
-            size = int(text) if text.isdigit() else 0
+            if not re.fullmatch(r"\d{1,10}", text):
+                raise BadCommand(f"Invalid size {text[:40]!a}")
+            size = int(text)
             return lambda mail: len(mail.raw) > size if word == "LARGER" else len(mail.raw) < size
         if word in _HEADERS:
             return _header(word, text_of(self._take()))

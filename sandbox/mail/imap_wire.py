@@ -15,6 +15,7 @@ Token: TypeAlias = "str | bytes | list[Token]"
 MAX_LITERALS = 50
 MAX_DEPTH = 20
 _LITERAL = re.compile(rb"\{(\d{1,10})(\+?)\}$")
+_RANGE = re.compile(r"^([1-9]\d{0,9}|\*)(?::([1-9]\d{0,9}|\*))?$")
 _SPECIALS = frozenset(b'(){ "')
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
@@ -31,6 +32,7 @@ async def read_command(connection: Connection, timeout: float, max_literal: int)
     """The tag and words of the next command, its literals asked for. Raises: BadCommand and what Connection raises."""
     pieces: list[tuple[bool, bytes]] = []
     tag = "*"
+    room = max_literal
     while True:
         line = (await connection.line(timeout)).rstrip(b"\r\n")
         if not pieces:
@@ -41,7 +43,8 @@ async def read_command(connection: Connection, timeout: float, max_literal: int)
             break
         size = int(match[1])
         pieces.append((False, line[: match.start()]))
-        if size > max_literal or len(pieces) > 2 * MAX_LITERALS:
+        room -= size
+        if room < 0 or len(pieces) > 2 * MAX_LITERALS:
             if match[2]:
                 # The client sends it without asking; it has to be read past. Beyond reason the connection ends.
                 connection.cut()
@@ -128,10 +131,11 @@ def numbers(token: Token, known: Collection[int], last: int) -> list[int]:
     """The members of `known` that a set such as 1,3:* names; `*` is `last`. Raises: BadCommand."""
     found: set[int] = set()
     for part in text_of(token).split(","):
-        edges = [last if edge == "*" else int(edge) if edge.isdigit() else 0 for edge in part.split(":")]
-        if len(edges) > 2 or (0 in edges and last):
+        match = _RANGE.match(part)
+        if match is None:
             raise BadCommand(f"Invalid set {text_of(token)[:40]!a}")
         # "9:*" names the last one even where 9 lies beyond it, RFC 3501 section 6.4.8.
+        edges = [last if edge == "*" else int(edge) for edge in match.groups(default=match[1])]
         low, high = min(edges), max(edges)
         found.update(number for number in known if low <= number <= high)
     return sorted(found)
@@ -174,6 +178,6 @@ def read_date(text: str) -> datetime:
         shape = "%Y-%m-%d %H:%M:%S %z" if " " in rest else "%Y-%m-%d"
         year, space, clock = rest.partition(" ")
         moment = datetime.strptime(f"{year}-{number}-{int(day)}{space}{clock}", shape)  # noqa: DTZ007
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise BadCommand(f"Invalid date {text[:40]!a}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

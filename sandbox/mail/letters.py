@@ -44,22 +44,16 @@ class Letter:
     @classmethod
     def read(cls, raw: bytes) -> Letter:
         """Reads any bytes; what cannot be decoded is shown as well as it can be."""
-        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        try:
+            message = email.message_from_bytes(raw, policy=email.policy.compat32)
+            texts, attachments = _parts(message)
+        except (RecursionError, LookupError, ValueError, TypeError, AttributeError):
+            # Mail that the standard library cannot take apart is shown whole; it was delivered all the same.
+            head, _, body = raw.partition(b"\r\n\r\n")
+            message = email.message_from_bytes(head + b"\r\n\r\n", policy=email.policy.compat32)
+            texts, attachments = {"plain": body.decode("latin-1"), "html": ""}, []
         headers = tuple((name, _decoded(value)) for name, value in message.items())
         by_name = {name.lower(): value for name, value in reversed(headers)}
-        texts: dict[str, str] = {"plain": "", "html": ""}
-        attachments: list[Attachment] = []
-        for number, part in enumerate(message.walk()):
-            if part.is_multipart() or number > MAX_PARTS:
-                continue
-            payload = part.get_payload(decode=True)
-            content = payload if isinstance(payload, bytes) else b""
-            kind = part.get_content_subtype()
-            name = part.get_filename()
-            if part.get_content_maintype() == "text" and kind in texts and name is None and not texts[kind]:
-                texts[kind] = _text(content, part)
-            else:
-                attachments.append((_decoded(name or ""), part.get_content_type(), content))
         return cls(
             message_id=message_id_of(raw),
             subject=by_name.get("subject", ""),
@@ -144,12 +138,26 @@ def write_letter(
             shown.add_related(data, main, sub or "octet-stream", cid=f"<{content_id.strip('<>')}>", filename=file_name)
     for file_name, mime, data in attachments:
         main, _, sub = mime.partition("/")
-        if main == "text":
-            message.add_attachment(data, "application", "octet-stream", filename=file_name)
-            message.get_payload()[-1].replace_header("Content-Type", f'{mime}; name="{file_name}"')  # type: ignore[union-attr, index]
-        else:
-            message.add_attachment(data, main, sub or "octet-stream", filename=file_name)
+        message.add_attachment(data, main, sub or "octet-stream", filename=file_name)
     return message.as_bytes()
+
+
+def _parts(message: Message) -> tuple[dict[str, str], list[Attachment]]:
+    """The first text of each kind, and everything else."""
+    texts: dict[str, str] = {"plain": "", "html": ""}
+    attachments: list[Attachment] = []
+    for number, part in enumerate(message.walk()):
+        if part.is_multipart() or number > MAX_PARTS:
+            continue
+        payload = part.get_payload(decode=True)
+        content = payload if isinstance(payload, bytes) else b""
+        kind = part.get_content_subtype()
+        name = part.get_filename()
+        if part.get_content_maintype() == "text" and kind in texts and name is None and not texts[kind]:
+            texts[kind] = _text(content, part)
+        else:
+            attachments.append((_decoded(name or ""), part.get_content_type(), content))
+    return texts, attachments
 
 
 def _decoded(value: Any) -> str:

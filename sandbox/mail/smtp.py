@@ -192,8 +192,8 @@ class SmtpSession:
         utf8 = False
         for parameter in parameters:
             name, _, value = parameter.upper().partition("=")
-            if name == "SIZE" and value.isdigit():
-                if int(value) > self._rules.max_size:
+            if name == "SIZE" and value.isascii() and value.isdigit():
+                if len(value) > 20 or int(value) > self._rules.max_size:
                     raise Refusal(552, "5.3.4 Message size exceeds fixed limit")
             elif name == "SMTPUTF8" and not value:
                 utf8 = True
@@ -243,6 +243,7 @@ class SmtpSession:
     async def _content(self) -> tuple[bytes, Refusal | None]:
         data = bytearray()
         problem: Refusal | None = None
+        whole = True
         while True:
             try:
                 line = await self._connection.line()
@@ -250,10 +251,11 @@ class SmtpSession:
                 await self._reply(500, "5.5.2 Line too long")
                 self._connection.cut()
                 raise ConnectionCut from None
-            if line == b".\r\n":
+            # After a bare LF a lone dot ends nothing: that is how one mail is smuggled inside another.
+            if whole and line == b".\r\n":
                 return bytes(data), problem
-            # A bare LF is how one mail is smuggled inside another; Postfix refuses it too.
-            if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
+            whole = line.endswith(b"\r\n")
+            if not whole or b"\r" in line[:-2]:
                 problem = problem or Refusal(550, "5.5.2 Bare CR or LF in message")
             if len(line) > MAX_TEXT_LINE + (1 if line.startswith(b".") else 0):
                 problem = problem or Refusal(500, "5.5.2 Line too long")

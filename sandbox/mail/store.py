@@ -26,11 +26,14 @@ class StoredMail:
     flags: set[str] = field(default_factory=set)
     #: The bytes as a client submitted them, before servers wrote their headers on top; None for mail that came in.
     submitted: bytes | None = None
+    _letter: Letter | None = None
 
     @property
     def letter(self) -> Letter:
         """The mail as its reader sees it."""
-        return Letter.read(self.raw)
+        if self._letter is None:
+            self._letter = Letter.read(self.raw)
+        return self._letter
 
 
 class Folder:

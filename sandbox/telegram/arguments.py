@@ -59,7 +59,7 @@ class Arguments:
             return None
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise bad_request(f"Can't parse {what} JSON object") from None
 
 
@@ -97,6 +97,8 @@ async def read(request: web.Request) -> Arguments:
         raise bad_request("strings must be encoded in UTF-8") from None
     except ValueError as error:
         raise bad_request(f"can't parse request: {error}") from None
+    except RecursionError:
+        raise bad_request("can't parse request: too many nested values") from None
     for value in values.values():
         try:
             value.encode()

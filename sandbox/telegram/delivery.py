@@ -136,6 +136,11 @@ class Delivery:
         """How many updates wait or are being delivered."""
         return len(self._pending) + len(self._busy)
 
+    @property
+    def polled(self) -> bool:
+        """Whether a getUpdates waits."""
+        return self._poll is not None
+
     def wake(self) -> None:
         """Looks at the queue again, for example after a webhook was set."""
         self._wake.set()
@@ -276,7 +281,7 @@ class Delivery:
         """A webhook may answer with one method call; Telegram carries it out and tells nobody how it went."""
         try:
             call = json.loads(body) if body[:1] == b"{" else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(call, dict) and isinstance(call.get("method"), str):
             await self._answer(call["method"], {name: value for name, value in call.items() if name != "method"})

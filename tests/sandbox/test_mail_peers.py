@@ -1,6 +1,7 @@
 """One client script against the sandbox's mail servers and other people's: both must answer alike."""
 
 import asyncio
+import contextlib
 import re
 import socket
 import sys
@@ -220,3 +221,114 @@ async def test_smtp_answers_as_aiosmtpd_does(mail: MailSandbox, aiosmtpd_sink: t
     [(sender, recipients, content)] = sink.mails
     [submission] = mail.submissions
     assert (submission.sender, list(submission.recipients), submission.data) == (sender, recipients, content)
+
+
+async def talk(port: int, *sent: bytes) -> list[bytes]:
+    """Sends each piece, and returns the first line that answers it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answers = [await reader.readline()]
+    for piece in sent:
+        writer.write(piece)
+        answers.append(await reader.readline())
+    writer.close()
+    await writer.wait_closed()
+    return answers[1:]
+
+
+SIZE = len(SUPPORT)
+LITERALS = [
+    (b"a LOGIN {%d}\r\n" % SIZE, b"+ "),
+    (SUPPORT.encode() + b" {6+}\r\nsecret\r\n", b"a OK"),
+    (b"b SELECT\r\n", b"b BAD"),
+    (b"c FETCH 1 FLAGS\r\n", b"c BAD"),
+    (b'd CREATE "x\r\n', b"d BAD"),
+    (b"e NOOP\r\nf NOOP\r\n", b"e OK"),
+    (b"", b"f OK"),
+    (b"g SHOUT\r\n", b"g BAD"),
+]
+
+
+async def test_literals_and_broken_commands_are_met_as_pymap_meets_them(mail: MailSandbox, pymap_port: int) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        for port in (mail.imap_port, pymap_port):
+            answers = await talk(port, *(sent for sent, _ in LITERALS))
+            assert [answer[: len(start)] for answer, (_, start) in zip(answers, LITERALS, strict=True)] == [
+                start for _, start in LITERALS
+            ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        b"x SEARCH " + b"NOT " * 300 + b"ALL",
+        b"x SEARCH " + b"(" * 300,
+        b"x SEARCH UID " + b"9" * 5000,
+        b"x SEARCH LARGER " + b"9" * 5000,
+        b"x SEARCH SINCE 99-Foo-1",
+        b"x FETCH 0 FLAGS",
+        b"x LIST",
+    ],
+)
+async def test_hostile_imap_commands_are_refused(mail: MailSandbox, command: bytes) -> None:
+    login = b"a LOGIN %s %s\r\ns SELECT Sent\r\n" % (SUPPORT.encode(), PASSWORD.encode())
+    async with asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", mail.imap_port)
+        writer.write(login + command + b"\r\nz LOGOUT\r\n")
+        tagged = [line[:5] async for line in reader if line[:2] in (b"x ", b"z ")]
+        writer.close()
+        await writer.wait_closed()
+    assert tagged == [b"x BAD", b"z OK "]
+
+
+async def test_a_literal_beyond_reason_ends_the_connection(mail: MailSandbox) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", mail.imap_port)
+        writer.write(b"a LOGIN {99999999+}\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert [line[:4] async for line in reader] == [b"* OK"]
+        writer.close()
+        with contextlib.suppress(ConnectionResetError):
+            await writer.wait_closed()
+    assert mail.snapshot()["connections"]["imap"] == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("MAIL FROM:<ä@b.test>".encode(), b"553"),
+        (b"MAIL FROM:<a@b.test> SIZE=" + b"9" * 5000, b"552"),
+        (b"MAIL FROM:<a b@c.test>", b"501"),
+        (b"NOOP\n", b"500"),
+        (b"X" * 13_000, b"500"),
+    ],
+)
+async def test_hostile_smtp_commands_are_refused(mail: MailSandbox, command: bytes, code: bytes) -> None:
+    end = b"" if command.endswith(b"\n") else b"\r\n"
+    async with asyncio.timeout(DEADLINE_S):
+        said = await talk(mail.smtp_port, b"HELO c.test\r\n", command + end, b"NOOP\r\n")
+    assert [line[:3] for line in said] == [b"250", code, b"250"]
+
+
+async def test_bare_line_feeds_do_not_smuggle_a_second_mail(mail: MailSandbox) -> None:
+    smuggled = b"From: a@b.test\r\n\r\none\n.\r\nMAIL FROM:<x@y.test>\r\n.\r\n"
+    async with asyncio.timeout(DEADLINE_S):
+        said = await talk(
+            mail.smtp_port,
+            b"HELO c.test\r\n",
+            b"MAIL FROM:<a@b.test>\r\n",
+            b"RCPT TO:<c@d.test>\r\n",
+            b"DATA\r\n",
+            smuggled,
+            b"RCPT TO:<c@d.test>\r\n",
+        )
+    assert [line[:3] for line in said] == [b"250", b"250", b"250", b"354", b"550", b"503"]
+    assert mail.mailbox("c@d.test") == []
+
+
+async def test_mail_that_cannot_be_taken_apart_is_delivered(mail: MailSandbox) -> None:
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(3000))
+    raw = b"From: Jane <jane@customer.test>\r\nSubject: \xff\r\n" + nested + b"\r\ndeep"
+    await mail.customer_writes(("Jane", "jane@customer.test"), SUPPORT, raw=raw)
+    [stored] = mail.mailbox(SUPPORT)
+    assert stored.raw.endswith(raw)
+    assert stored.letter.sender == "Jane <jane@customer.test>"

@@ -190,6 +190,7 @@ TEXTS = [
         {"text": "hi", "reply_markup": {"inline_keyboard": [[{"text": "x", "callback_data": "é" * 33}]]}},
         "400 Bad Request: BUTTON_DATA_INVALID",
     ),
+    ({"text": "hi", "entities": "[" * 100_000}, "can't parse message entities JSON object"),
     ({"text": "hi", "chat_id": 1}, "400 Bad Request: chat not found"),
     ({"text": "hi", "chat_id": ""}, "400 Bad Request: chat_id is empty"),
 ]

@@ -109,7 +109,7 @@ async def test_a_long_poll_ends_when_something_happens(
 ) -> None:
     jane = customer(telegram)
     poll = asyncio.create_task(call(telegram, session, "getUpdates", timeout=30))
-    await until(lambda: telegram.world.delivery._poll is not None)
+    await until(lambda: telegram.world.delivery.polled)
     await telegram.customer_writes(jane, "hi")
     async with asyncio.timeout(DEADLINE_S):
         answer = await poll
@@ -118,7 +118,7 @@ async def test_a_long_poll_ends_when_something_happens(
 
 async def test_a_second_poller_ends_the_first(telegram: TelegramSandbox, session: aiohttp.ClientSession) -> None:
     first = asyncio.create_task(call(telegram, session, "getUpdates", timeout=30))
-    await until(lambda: telegram.world.delivery._poll is not None)
+    await until(lambda: telegram.world.delivery.polled)
     await call(telegram, session, "getUpdates")
     async with asyncio.timeout(DEADLINE_S):
         answer = await first
