@@ -1,0 +1,1 @@
+"""The HTTP side: vendors' webhooks, adapters' own pages, files, and what operators ask."""

@@ -1,0 +1,93 @@
+"""Builds the aiohttp application from its parts, and runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import wraps
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from core.contracts.bridge import ServesRoutes
+from core.contracts.workplace import ServesWorkplaceRoutes
+from core.web import downloads, status
+from core.web.guard import Handler, guard, harden
+from core.web.parts import PARTS, SOURCE, Parts
+from core.web.webhooks import webhook
+
+#: Seconds that running requests have to end when the server stops.
+GRACE = 10
+
+
+def build(parts: Parts) -> web.Application:
+    """Every route; nothing is opened before the application runs."""
+    app = web.Application(middlewares=[guard], client_max_size=parts.limits.webhook_bytes)
+    app[PARTS] = parts
+    app.on_response_prepare.append(harden)
+    app.add_routes(
+        [
+            web.get("/health", status.health),
+            web.get("/ready", status.ready),
+            web.get("/metrics", status.metrics),
+            web.get("/files/{token}", downloads.download),
+        ]
+    )
+    # An adapter's own paths go first, so that one may serve its bare address itself.
+    for account, bridge in parts.bridges.items():
+        if isinstance(bridge, ServesRoutes):
+            app.add_routes(_mounted(f"/bridges/{account}", account, bridge.routes()))
+    for workspace, workplace in parts.workplaces.items():
+        if isinstance(workplace, ServesWorkplaceRoutes):
+            app.add_routes(_mounted(f"/workspaces/{workspace}", workspace, workplace.routes()))
+    app.add_routes([web.get("/bridges/{account}", webhook, allow_head=False), web.post("/bridges/{account}", webhook)])
+    return app
+
+
+class Server:
+    """The application on a port, while it is entered."""
+
+    def __init__(self, app: web.Application, host: str, port: int) -> None:
+        self._app = app
+        self._host = host
+        self._wanted = port
+        #: The real one; known once entered.
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=GRACE)
+        await self._runner.setup()
+        try:
+            site = web.TCPSite(self._runner, self._host, self._wanted)
+            await site.start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+
+def _mounted(prefix: str, source: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+    return [
+        web.RouteDef(route.method, f"{prefix}{route.path}", _named(source, route.handler), route.kwargs)
+        for route in routes
+    ]
+
+
+def _named(source: str, handler: Handler) -> Handler:
+    @wraps(handler)
+    async def named(request: web.Request) -> web.StreamResponse:
+        request[SOURCE] = source
+        return await handler(request)
+
+    return named
