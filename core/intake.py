@@ -121,6 +121,12 @@ class Intake:
             results.append(await self._take_event(account, raw, event))
         return results
 
+    async def redo(self, account: str, raw: bytes) -> None:
+        """Processes a quarantined item again. Raises whatever it fails on."""
+        for event in await self._accounts[account].bridge.parse(raw):
+            if not isinstance(event, Typing):
+                await self._storage.write(partial(self._record, account=account, raw=raw, event=event))
+
     async def _take_event(self, account: str, raw: bytes, event: Event) -> Accepted:
         try:
             accepted = await self._storage.write(partial(self._record, account=account, raw=raw, event=event))

@@ -98,7 +98,7 @@ class PostHandler(ThreadHandler):
         return link, missing, cards.build(connection, conversation, link, self._context.channels, now)
 
     async def _open(self, workplace: Workplace, link: ThreadLink, job: Job, card: Card, first: Post) -> ThreadLink:
-        room = await self._room(workplace, link)
+        room = await room_by_name(workplace, link.room_ref)
         thread = await workplace.open_thread(room, card, first)
         ref = PostRef(workspace=link.workspace, room=thread.room, thread=thread.thread, post=thread.thread)
         # Stored at once: what follows in this job may fail, and the thread must not be opened again.
@@ -106,16 +106,6 @@ class PostHandler(ThreadHandler):
             partial(self._opened, link=link, job=job, ref=ref, fingerprint=cards.fingerprint(card, first))
         )
         return await self._context.storage.read(lambda connection: threads.link(connection, link.id))
-
-    async def _room(self, workplace: Workplace, link: ThreadLink) -> RoomRef:
-        """The room by its id, asked for by name where the settings name it and we have not met it yet."""
-        if not link.room.startswith("#"):
-            return link.room_ref
-        name = link.room.removeprefix("#")
-        for room, title in await workplace.rooms():
-            if title == name:
-                return RoomRef(workspace=link.workspace, room=room)
-        raise DestinationUnavailable(f"There is no room {link.room} that the app has been added to.")
 
     def _opened(self, connection: Connection, link: ThreadLink, job: Job, ref: PostRef, fingerprint: str) -> None:
         threads.change_link(
@@ -140,7 +130,7 @@ class PostHandler(ThreadHandler):
         if not missing:
             return Done()
         workplace = self.workplace(link.workspace)
-        room = link.room_ref if link.thread else await self._room(workplace, link)
+        room = link.room_ref if link.thread else await room_by_name(workplace, link.room_ref)
         found = await workplace.find(room, link.ref if link.thread else None, job.key, job.created_at)
         if found is None:
             return None
@@ -285,5 +275,28 @@ class WhisperHandler(JobHandler):
         return Done()
 
 
+async def room_by_name(workplace: Workplace, ref: RoomRef) -> RoomRef:
+    """The room by its id, asked for by name where the settings name it and we have not met it yet."""
+    if not ref.room.startswith("#"):
+        return ref
+    for room, title in await workplace.rooms():
+        if title == ref.room.removeprefix("#"):
+            return RoomRef(workspace=ref.workspace, room=room)
+    raise DestinationUnavailable(f"There is no room {ref.room} that the app has been added to.")
+
+
 def _gone(key: str) -> Post:
     return Post(key=key, tone=Tone.NOTICE, author=Author(name="Threadbridge"), content=Content())
+
+
+class AlertHandler(JobHandler):
+    """A trouble, told in the operators' room."""
+
+    async def deliver(self, job: Job) -> Done:
+        room = RoomRef(workspace=job.scope, room=job.payload["room"])
+        workplace = self._context.workplaces[room.workspace]
+        text = from_plain(job.payload["text"])
+        post = Post(key=job.key, tone=Tone.FAILURE, author=Author(name="Threadbridge"), content=Content(body=text))
+        card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️")
+        await workplace.open_thread(await room_by_name(workplace, room), card, post)
+        return Done()

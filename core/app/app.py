@@ -1,0 +1,317 @@
+"""The composition root: settings, storage, services, adapters and workers, in plain calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import aiohttp
+import structlog
+from sqlalchemy import Connection
+
+from core import discovery
+from core.app.alerts import Alerts
+from core.app.lending import Lender
+from core.app.relay import TypingRelay
+from core.app.report import Report
+from core.app.supervision import Supervisor
+from core.cards.card import ChannelInfo
+from core.contacts import repository as contacts
+from core.contacts.service import ContactService
+from core.contracts.bridge import Accepted, Bridge, FollowsTranscript, ListeningBridge
+from core.contracts.content import StoredFile
+from core.contracts.workplace import ListeningWorkplace, RoomRef, Workplace, WorkplaceCapabilities
+from core.conversations.dispatch import Dispatcher
+from core.conversations.messages import MessageService
+from core.conversations.service import ConversationService
+from core.delivery.drawing import Drawer
+from core.delivery.handler import Context
+from core.delivery.handlers import handlers
+from core.desk.desk import DeskService
+from core.intake import Account, Intake
+from core.observability.metrics import Metrics
+from core.observability.troubles import Troubles
+from core.outbox.repository import Outbox
+from core.outbox.worker import Worker
+from core.quarantine.models import QuarantineState
+from core.quarantine.repository import Quarantine
+from core.routing.rules import Router, Rule
+from core.settings.models import Settings
+from core.storage.base import metadata
+from core.storage.files import FileStore
+from core.storage.links import FileLinks
+from core.storage.secrets import Secrets
+from core.storage.storage import Storage
+from core.web.parts import Parts
+from core.web.server import Server, build
+
+log = structlog.get_logger(__name__)
+
+#: How long a file that was too large to send stays linked.
+_LINK_LIFE = timedelta(days=30)
+#: Calls to vendors (delivery.md, section 9).
+_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=3, sock_connect=3, sock_read=10)
+_REDO_SECONDS = 1.0
+
+
+class App:
+    """One process of Threadbridge. Constructing opens nothing; entering opens the database and builds the adapters."""
+
+    def __init__(self, settings: Settings, *, probe_seconds: float = 30.0) -> None:
+        self.settings = settings
+        self._probe_seconds = probe_seconds
+        self._stack = AsyncExitStack()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.metrics = Metrics()
+        self.troubles = Troubles(self.metrics, changed=self._trouble_changed)
+        self.storage = Storage(settings.database, registry=self.metrics.registry)
+        self.outbox = Outbox(self.storage)
+        self.quarantine = Quarantine(self.storage)
+        key = settings.secret_key.get_secret_value() if settings.secret_key else None
+        self.secrets = Secrets(settings.data_dir, key)
+        self.files = FileStore(settings.data_dir / "files", settings.limits.attachment_bytes)
+        self.links = FileLinks(self.files, self.secrets.derive("file-links"))
+        self.router = _router(settings)
+        self.bridges: dict[str, Bridge] = {}
+        self.workplaces: dict[str, Workplace] = {}
+        self._specs = {account.name: discovery.bridges()[account.channel] for account in settings.accounts}
+        self._workspaces: dict[str, WorkplaceCapabilities] = {
+            workspace.name: discovery.workplaces()[workspace.workplace].capabilities
+            for workspace in settings.workspaces
+        }
+        self.channels = {
+            name: ChannelInfo(title=spec.title, capabilities=spec.capabilities) for name, spec in self._specs.items()
+        }
+        self._alerts = Alerts(self.storage, self.outbox, _room(settings.operators_room or settings.default_room))
+
+    async def __aenter__(self) -> Self:
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await self._stack.enter_async_context(self.storage)
+        await self.storage.write(metadata.create_all)
+        connector = aiohttp.TCPConnector(limit=200, limit_per_host=50)
+        session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, trust_env=False)
+        self.session = await self._stack.enter_async_context(session)
+        self._build()
+        return self
+
+    def _build(self) -> None:
+        settings = self.settings
+        drawer = Drawer(self.files, self.channels, self._workspaces)
+        capabilities = {name: info.capabilities for name, info in self.channels.items()}
+        dispatcher = Dispatcher(self.outbox, capabilities, self._workspaces)
+        conversations = ConversationService()
+        messages = MessageService(self._touched)
+        self.desk = DeskService(
+            self.storage,
+            messages,
+            conversations,
+            dispatcher,
+            self.outbox,
+            self.router,
+            self.channels,
+            hold=timedelta(seconds=settings.desk.hold_seconds),
+            guests_may_reply=settings.desk.guests_may_reply,
+            trouble=self.troubles.tell,
+            troubles=self.troubles.sentences,
+        )
+        lender = Lender(
+            storage=self.storage,
+            outbox=self.outbox,
+            session=self.session,
+            files=self.files,
+            secrets=self.secrets,
+            drawer=drawer,
+            public_url=settings.public_url,
+            trouble=self.troubles.tell,
+            take=self.take,
+            rejected=self.metrics.reject,
+        )
+        for account in settings.accounts:
+            spec = self._specs[account.name]
+            self.bridges[account.name] = spec.build(account.options, lender.to_bridge(account.name))
+        for workspace in settings.workspaces:
+            build = discovery.workplaces()[workspace.workplace].build
+            self.workplaces[workspace.name] = build(workspace.options, self.desk, lender.to_workplace(workspace.name))
+        self._relay = TypingRelay(self.storage, self.workplaces)
+        self.intake = Intake(
+            self.storage,
+            {
+                account.name: Account(
+                    name=account.name,
+                    channel=account.channel,
+                    title=self._specs[account.name].title,
+                    bridge=self.bridges[account.name],
+                )
+                for account in settings.accounts
+            },
+            ContactService(),
+            conversations,
+            messages,
+            dispatcher,
+            self.router,
+            self.quarantine,
+            reopen_for=timedelta(days=settings.desk.reopen_days),
+            show_typing=self._relay.show,
+            again=lambda account, raw: self._spawn(self.take(account, raw)),
+            counted=self.metrics.counted,
+        )
+        context = Context(
+            storage=self.storage,
+            service=conversations,
+            messages=messages,
+            dispatcher=dispatcher,
+            files=self.files,
+            bridges=self.bridges,
+            workplaces=self.workplaces,
+            channels=self.channels,
+            file_link=self._file_link,
+            trouble=self.troubles.tell,
+        )
+        self.worker = Worker(
+            self.storage, self.outbox, handlers(context, drawer, self.quarantine), registry=self.metrics.registry
+        )
+        self.supervisor = Supervisor(
+            self.storage,
+            self.outbox,
+            self.desk,
+            self.bridges,
+            self.workplaces,
+            self.troubles.tell,
+            probe_seconds=self._probe_seconds,
+        )
+        self.report = Report(self.storage, self.outbox, self.quarantine, self.troubles, self.bridges, self.workplaces)
+        token = settings.web.metrics_token
+        application = build(
+            Parts(
+                bridges=self.bridges,
+                workplaces=self.workplaces,
+                take=self.take,
+                links=self.links,
+                metrics=self.metrics,
+                limits=settings.limits,
+                alive=lambda: self.storage.healthy and self.worker.healthy,
+                ready=self.report.ready,
+                public_url=settings.public_url,
+                metrics_token=token.get_secret_value() if token else None,
+            )
+        )
+        self.web = Server(application, settings.web.host, settings.web.port)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "_relay"):
+            await self._relay.close()
+        await self._stack.aclose()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serves until `stop` is set, then ends gracefully: what is being sent is finished first."""
+        async with self.web:
+            worker = asyncio.create_task(self.worker.run(stop))
+            background = [
+                asyncio.create_task(work)
+                for work in (
+                    self.supervisor.probe(),
+                    self.supervisor.prune(),
+                    self._redo_asked(),
+                    *(
+                        self.supervisor.listen(name, adapter.listen)
+                        for name, adapter in {**self.bridges, **self.workplaces}.items()
+                        if isinstance(adapter, ListeningBridge | ListeningWorkplace)
+                    ),
+                )
+            ]
+            try:
+                await worker
+            finally:
+                stop.set()
+                for task in background:
+                    task.cancel()
+                await asyncio.gather(*background, return_exceptions=True)
+
+    async def take(self, account: str, raw: bytes) -> Sequence[Accepted]:
+        """One raw item of a customer channel; returns after the commit."""
+        return await self.intake.take(account, raw)
+
+    async def redo(self, number: int) -> str:
+        """Processes a quarantined event again; "" when that worked, else why not."""
+        kept = await self.storage.read(lambda connection: self.quarantine.get(connection, number))
+        if kept is None:
+            return f"There is no quarantined event {number}."
+        side, _, name = kept.source.partition(":")
+        try:
+            if side == "bridge":
+                await self.intake.redo(name, kept.raw)
+            else:
+                await self.workplaces[name].handle(kept.raw)
+        except Exception as problem:
+            log.exception("A quarantined event failed again", number=number, action="redo_failed")
+            failure: Exception = problem
+            await self.storage.write(lambda connection: self.quarantine.failed(connection, number, failure))
+            return f"{type(problem).__name__}: {problem}"
+        await self.storage.write(lambda connection: self.quarantine.close(connection, number, QuarantineState.DONE))
+        return ""
+
+    async def check(self) -> list[tuple[str, bool, str]]:
+        """(account or workspace, works, one line) for each, asked of the vendors."""
+        return await self.report.check()
+
+    async def status(self) -> dict[str, Any]:
+        return await self.report.status()
+
+    async def _redo_asked(self) -> None:
+        while True:
+            for number in await self.storage.read(self.quarantine.asked):
+                await self.redo(number)
+            await asyncio.sleep(_REDO_SECONDS)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _trouble_changed(self, source: str, sentence: str | None) -> None:
+        self._alerts.changed(source, sentence)
+
+    def _touched(self, connection: Connection, account: str, address_id: UUID) -> None:
+        bridge = self.bridges.get(account)
+        if isinstance(bridge, FollowsTranscript):
+            address = contacts.address_by_id(connection, address_id)
+            self.storage.after_commit(connection, lambda: bridge.transcript_changed(address.external_id))
+
+    def _file_link(self, file: StoredFile, name: str) -> str | None:
+        if not self.settings.public_url:
+            return None
+        token = self.links.sign(file.sha256, name, datetime.now(UTC) + _LINK_LIFE)
+        return f"{self.settings.public_url}/files/{token}"
+
+
+def _room(name: str) -> RoomRef:
+    workspace, _, room = name.partition("/")
+    return RoomRef(workspace=workspace, room=room)
+
+
+def _router(settings: Settings) -> Router:
+    rules = [
+        Rule(
+            name=route.name,
+            rooms=tuple(_room(name) for name in route.rooms),
+            reply_mode=route.reply_mode,
+            lock_to_owner=route.lock_to_owner,
+            accounts=frozenset(route.when.accounts),
+            channels=frozenset(route.when.channels),
+            languages=frozenset(language.casefold().split("-")[0] for language in route.when.languages),
+            proofs=frozenset(route.when.proofs),
+            words=tuple(word.casefold() for word in route.when.words),
+        )
+        for route in settings.routes
+    ]
+    return Router(rules, _room(settings.default_room))

@@ -1,0 +1,39 @@
+"""Which handler carries out which kind of job."""
+
+from __future__ import annotations
+
+from core.delivery.drawing import Drawer
+from core.delivery.fetching import FetchHandler
+from core.delivery.gestures import EventHandler, WakeHandler
+from core.delivery.handler import Context, JobHandler
+from core.delivery.posting import (
+    AlertHandler,
+    CardHandler,
+    EditPostHandler,
+    NoticeHandler,
+    PostHandler,
+    SignHandler,
+    WhisperHandler,
+)
+from core.delivery.sending import SendDeleteHandler, SendEditHandler, SendHandler, SendReactionHandler
+from core.quarantine.repository import Quarantine
+
+
+def handlers(context: Context, drawer: Drawer, quarantine: Quarantine) -> dict[str, JobHandler]:
+    """Every kind of job there is."""
+    return {
+        "post": PostHandler(context, drawer),
+        "edit_post": EditPostHandler(context, drawer),
+        "notice": NoticeHandler(context, drawer),
+        "card": CardHandler(context, drawer),
+        "alert": AlertHandler(context),
+        "sign": SignHandler(context),
+        "whisper": WhisperHandler(context),
+        "send": SendHandler(context, drawer),
+        "send_edit": SendEditHandler(context, drawer),
+        "send_delete": SendDeleteHandler(context, drawer),
+        "send_reaction": SendReactionHandler(context, drawer),
+        "fetch": FetchHandler(context),
+        "event": EventHandler(context, quarantine),
+        "wake": WakeHandler(context),
+    }
