@@ -91,7 +91,7 @@ async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Gives up on a caller whose body drips; what the handler does with the body takes as long as it takes."""
     if not request.body_exists:
         return await handler(request)
-    limits = request.app[PARTS].limits
+    limits = request.app[PARTS].settings.limits
     size = request.content_length if request.content_length is not None else limits.attachment_bytes
     # One second later than a handler with a deadline of its own, which knows better what to say.
     seconds = limits.webhook_seconds + 1 + size / SLOWEST

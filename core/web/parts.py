@@ -11,7 +11,7 @@ from aiohttp import web
 from core.contracts.bridge import Accepted, Bridge
 from core.contracts.workplace import Workplace
 from core.observability.metrics import Metrics
-from core.settings.models import Limits
+from core.settings.models import Settings
 from core.storage.links import FileLinks
 
 
@@ -19,6 +19,7 @@ from core.storage.links import FileLinks
 class Parts:
     """Everything the routes need."""
 
+    settings: Settings
     #: By account.
     bridges: Mapping[str, Bridge]
     #: By workspace.
@@ -27,13 +28,10 @@ class Parts:
     take: Callable[[str, bytes], Awaitable[Sequence[Accepted]]]
     links: FileLinks
     metrics: Metrics
-    limits: Limits
     #: Whether the loops of this process run: the writer of the database, the workers.
-    alive: Callable[[], bool]
+    healthy: Callable[[], bool]
     #: Whether work can be done now, and why not: "ready" for everybody, the details for operators.
     ready: Callable[[], Awaitable[tuple[bool, Mapping[str, Any]]]]
-    public_url: str = ""
-    metrics_token: str | None = None
 
 
 PARTS: web.AppKey[Parts] = web.AppKey("parts", Parts)

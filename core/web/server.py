@@ -16,13 +16,15 @@ from core.web.guard import Handler, guard, harden
 from core.web.parts import PARTS, SOURCE, Parts
 from core.web.webhooks import webhook
 
+__all__ = ["Parts", "WebServer", "build"]
+
 #: Seconds that running requests have to end when the server stops.
 GRACE = 10
 
 
 def build(parts: Parts) -> web.Application:
     """Every route; nothing is opened before the application runs."""
-    app = web.Application(middlewares=[guard], client_max_size=parts.limits.webhook_bytes)
+    app = web.Application(middlewares=[guard], client_max_size=parts.settings.limits.webhook_bytes)
     app[PARTS] = parts
     app.on_response_prepare.append(harden)
     app.add_routes(
@@ -44,15 +46,14 @@ def build(parts: Parts) -> web.Application:
     return app
 
 
-class Server:
-    """The application on a port, while it is entered."""
+class WebServer:
+    """The application on its port, while it is entered."""
 
-    def __init__(self, app: web.Application, host: str, port: int) -> None:
-        self._app = app
-        self._host = host
-        self._wanted = port
-        #: The real one; known once entered.
-        self.port = port
+    def __init__(self, parts: Parts) -> None:
+        self._app = build(parts)
+        self._host = parts.settings.web.host
+        #: The configured one; the real one once entered.
+        self.port = parts.settings.web.port
 
     @property
     def url(self) -> str:
@@ -63,7 +64,7 @@ class Server:
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=GRACE)
         await self._runner.setup()
         try:
-            site = web.TCPSite(self._runner, self._host, self._wanted)
+            site = web.TCPSite(self._runner, self._host, self.port)
             await site.start()
         except BaseException:
             await self._runner.cleanup()

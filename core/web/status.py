@@ -13,7 +13,7 @@ from core.web.parts import PARTS, Parts
 
 async def health(request: web.Request) -> web.Response:
     """Restart the process when this is not 200."""
-    alive = request.app[PARTS].alive()
+    alive = request.app[PARTS].healthy()
     return web.json_response(
         {"status": "ok" if alive else "a loop of this process has ended"}, status=200 if alive else 503
     )
@@ -39,9 +39,10 @@ async def metrics(request: web.Request) -> web.Response:
 
 def _is_operator(request: web.Request, parts: Parts) -> bool:
     """Knows the token; without one, asks from this machine and not through a proxy."""
-    if parts.metrics_token is not None:
+    token = parts.settings.web.metrics_token
+    if token is not None:
         given = request.headers.get("Authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {parts.metrics_token}".encode())
+        return hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode())
     if any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")):
         return False
     try:

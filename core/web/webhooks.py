@@ -39,7 +39,8 @@ async def webhook(request: web.Request) -> web.Response:
         request[REASON] = "unknown"
         raise web.HTTPNotFound(text="There is no webhook at this address.")
     request[SOURCE] = account
-    body = await read_body(request, parts.limits.webhook_bytes, parts.limits.webhook_seconds)
+    limits = parts.settings.limits
+    body = await read_body(request, limits.webhook_bytes, limits.webhook_seconds)
     received = await bridge.receive(_neutral(request, parts, body))
     # One after the other: a batch is in order, and what fails is set aside by `take` without stopping the rest.
     for item in received.items:
@@ -79,7 +80,7 @@ def _neutral(request: web.Request, parts: Parts, body: bytes) -> WebhookRequest:
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return WebhookRequest(
         method=request.method,
-        url=f"{parts.public_url}{request.raw_path}",
+        url=f"{parts.settings.public_url}{request.raw_path}",
         query=dict(request.query),
         headers=headers,
         body=body,

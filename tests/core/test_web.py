@@ -17,12 +17,12 @@ from core.contracts.errors import RequestRejected
 from core.contracts.http import WebhookReply, WebhookRequest
 from core.contracts.json import loads
 from core.observability.metrics import Metrics
-from core.settings.models import Limits
+from core.settings.models import Limits, Settings, Web
 from core.storage.errors import Overloaded, StorageUnavailable
 from core.storage.files import FileStore
 from core.storage.links import FileLinks
 from core.web.parts import Parts
-from core.web.server import Server, build
+from core.web.server import WebServer
 
 KEY = b"k" * 32
 
@@ -88,7 +88,6 @@ class World:
         self.is_alive = True
         self.is_ready = True
         self.token: str | None = None
-        self.limits = Limits(webhook_bytes=2048, webhook_seconds=0.3)
 
     async def take(self, account: str, raw: bytes) -> Sequence[Accepted]:
         if self.failure is not None:
@@ -99,18 +98,22 @@ class World:
     async def ready(self) -> tuple[bool, Mapping[str, Any]]:
         return self.is_ready, {"troubles": ["shop: gone"]}
 
-    def parts(self) -> Parts:
+    def parts(self, port: int = 0) -> Parts:
         return Parts(
+            settings=Settings(
+                public_url="https://chat.example.com",
+                data_dir=self.files.root,
+                web=Web(port=port, metrics_token=self.token),
+                default_room="acme/C1",
+                limits=Limits(webhook_bytes=2048, webhook_seconds=0.3),
+            ),
             bridges={"shop": self.signed, "chat": Pages()},  # type: ignore[dict-item]
             workplaces={"acme": Pages()},  # type: ignore[dict-item]
             take=self.take,
             links=self.links,
             metrics=self.metrics,
-            limits=self.limits,
-            alive=lambda: self.is_alive,
+            healthy=lambda: self.is_alive,
             ready=self.ready,
-            public_url="https://chat.example.com",
-            metrics_token=self.token,
         )
 
     def refused(self, source: str, reason: str) -> float:
@@ -124,13 +127,13 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-async def server(world: World) -> AsyncIterator[Server]:
-    async with Server(build(world.parts()), "127.0.0.1", 0) as server:
+async def server(world: World) -> AsyncIterator[WebServer]:
+    async with WebServer(world.parts()) as server:
         yield server
 
 
 @pytest.fixture
-async def http(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
+async def http(server: WebServer) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(server.url) as session:
         yield session
 
@@ -139,7 +142,7 @@ def signed(body: bytes) -> dict[str, str]:
     return {"X-Signature": hmac.new(KEY, body, "sha256").hexdigest()}
 
 
-async def raw_answer(server: Server, request: bytes, *, wait: float = 5) -> bytes:
+async def raw_answer(server: WebServer, request: bytes, *, wait: float = 5) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         writer.write(request)
@@ -188,7 +191,7 @@ async def test_what_is_not_right_is_refused_and_counted(
     assert world.refused("web" if status == 415 else "shop", reason) == 1
 
 
-async def test_a_repeated_signature_header_fits_nothing(world: World, server: Server) -> None:
+async def test_a_repeated_signature_header_fits_nothing(world: World, server: WebServer) -> None:
     right = signed(b"{}")["X-Signature"]
     answer = await raw_answer(
         server,
@@ -198,25 +201,25 @@ async def test_a_repeated_signature_header_fits_nothing(world: World, server: Se
     assert answer.startswith(b"HTTP/1.1 401")
 
 
-async def test_a_large_body_is_refused_before_it_is_sent(world: World, server: Server) -> None:
+async def test_a_large_body_is_refused_before_it_is_sent(world: World, server: WebServer) -> None:
     answer = await raw_answer(server, b"POST /bridges/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413")
 
 
-async def test_a_large_body_of_unknown_size_is_refused(world: World, server: Server) -> None:
+async def test_a_large_body_of_unknown_size_is_refused(world: World, server: WebServer) -> None:
     head = b"POST /bridges/shop HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     answer = await raw_answer(server, head + b"bb8\r\n" + b"x" * 3000 + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 413")
     assert world.signed.requests == []
 
 
-async def test_a_body_that_drips_is_given_up(world: World, server: Server) -> None:
+async def test_a_body_that_drips_is_given_up(world: World, server: WebServer) -> None:
     answer = await raw_answer(server, b"POST /bridges/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
     assert answer.startswith(b"HTTP/1.1 408")
     assert world.refused("shop", "slow") == 1
 
 
-async def test_a_body_that_drips_to_an_adapters_own_path_is_given_up(world: World, server: Server) -> None:
+async def test_a_body_that_drips_to_an_adapters_own_path_is_given_up(world: World, server: WebServer) -> None:
     answer = await raw_answer(server, b"POST /bridges/chat/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
     assert answer.startswith(b"HTTP/1.1 408")
     assert world.refused("chat", "slow") == 1
@@ -318,7 +321,7 @@ async def test_metrics_are_for_operators(world: World, http: aiohttp.ClientSessi
 
 async def test_metrics_from_elsewhere_need_the_token(world: World) -> None:
     world.token = "s3cret-token"
-    async with Server(build(world.parts()), "127.0.0.1", 0) as server, aiohttp.ClientSession(server.url) as http:
+    async with WebServer(world.parts()) as server, aiohttp.ClientSession(server.url) as http:
         for headers, status in (
             ({}, 401),
             ({"Authorization": "Bearer wrong"}, 401),
@@ -333,5 +336,5 @@ async def test_a_port_in_use_is_an_error_of_the_start(world: World) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(OSError, match="address already in use"):
-            async with Server(build(world.parts()), "127.0.0.1", taken.getsockname()[1]):
+            async with WebServer(world.parts(taken.getsockname()[1])):
                 pass
