@@ -24,11 +24,11 @@ READS = frozenset(
         "chat.getPermalink",
         "conversations.history",
         "conversations.info",
+        "conversations.list",
         "conversations.replies",
         "files.getUploadURLExternal",
         "files.info",
         "reactions.get",
-        "users.conversations",
         "users.info",
     }
 )

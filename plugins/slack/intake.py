@@ -144,10 +144,7 @@ class Intake:
             return BoltResponse(status=200, body="")
         if body.get("type") != "event_callback":
             return await next()
-        event = body.get("event")
-        if not isinstance(event, dict):
-            self._runtime.rejected("malformed")
-            return BoltResponse(status=400, body="event is missing")
+        event: Json = body["event"]
         if event.get("type") == "user_change":
             # Nothing to keep: it only makes us ask again.
             self._profile_changed(str((event.get("user") or {}).get("id") or ""))
@@ -206,8 +203,12 @@ class Intake:
 
     def _well_formed(self, request: web.Request, body: bytes) -> str:
         """The body as text. Raises RequestRejected (400) for what Bolt would stumble over."""
-        if request.content_type == "application/json" and not isinstance(loads(body), dict):
-            raise RequestRejected("The body is not a JSON object.", status=400)
+        if request.content_type == "application/json":
+            value = loads(body)
+            if not isinstance(value, dict):
+                raise RequestRejected("The body is not a JSON object.", status=400)
+            if value.get("type") == "event_callback" and not isinstance(value.get("event"), dict):
+                raise RequestRejected("The event is missing.", status=400)
         try:
             return body.decode("utf-8")
         except UnicodeDecodeError as error:

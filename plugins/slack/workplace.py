@@ -51,8 +51,9 @@ SIGNS = {
     Sign.FAILED: "warning",
     Sign.NOTE: "memo",
 }
-PAGE = 200
-MOST_PAGES = 15
+#: Rooms asked for at once, and how often: more than any workspace we know of has.
+PAGE = 1_000
+MOST_PAGES = 20
 
 
 class SlackWorkplace:
@@ -227,13 +228,14 @@ class SlackWorkplace:
         cursor = ""
         for _ in range(MOST_PAGES):
             page = await self._api.call(
-                "users.conversations",
+                "conversations.list",
                 types="public_channel,private_channel",
                 exclude_archived=True,
                 limit=PAGE,
                 cursor=cursor or None,
             )
-            found += [(str(room["id"]), str(room.get("name") or "")) for room in page.get("channels") or ()]
+            rooms = [room for room in page.get("channels") or () if room.get("is_member")]
+            found += [(str(room["id"]), str(room.get("name") or "")) for room in rooms]
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 break

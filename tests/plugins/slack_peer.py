@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -105,6 +105,13 @@ class Peer:
 
     def thread(self, thread: ThreadRef) -> list[Json]:
         return self.slack.thread(thread.room, thread.thread)
+
+
+async def until(holds: Callable[[], bool], deadline: float = 5.0) -> None:
+    """Waits for something that nobody announces."""
+    async with asyncio.timeout(deadline):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 CARD = Card(title="Jane · WhatsApp", status="Open", status_emoji="🟢")
