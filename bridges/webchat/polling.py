@@ -30,13 +30,12 @@ class Polling:
         try:
             frames: list[dict[str, Any]] = []
             while True:
-                before = listener.cursor
                 new, more = await self._hub.page(listener)
                 frames += new
                 while not listener.queue.empty():
                     frames.append(listener.queue.get_nowait())
                 left = ends - asyncio.get_running_loop().time()
-                if frames or more or listener.cursor > before or left <= 0:
+                if frames or more or left <= 0:
                     return _json({"frames": frames, "cursor": listener.cursor, "more": more})
                 listener.lively()
                 await listener.rest(left)

@@ -11,8 +11,8 @@ VERSION = 1
 MAX_TEXT = 10_000
 #: Everything but text fits in this.
 SMALL_FRAME = 16 * 1024
-#: 10,000 characters take up to 60,000 bytes once JSON has escaped them.
-MAX_FRAME = 64 * 1024
+#: 10,000 characters take up to 120,000 bytes once JSON has escaped them.
+MAX_FRAME = 128 * 1024
 MAX_UPLOADS = 10
 
 #: Chosen by the browser, once per gesture: sending the same again is harmless.

@@ -30,6 +30,12 @@ class Tab:
     async def say(self, **frame: Any) -> None:
         await self.socket.send_str(json.dumps(frame))
 
+    async def closed(self) -> None:
+        """Until the server has hung up."""
+        async with asyncio.timeout(5):
+            while not self.socket.closed:
+                await self.socket.receive()
+
     async def hear(self, type_: str, **fields: Any) -> dict[str, Any]:
         """The next frame of this type whose fields match; others are passed over."""
         async with asyncio.timeout(5):

@@ -158,6 +158,8 @@ export class Composer {
     const { input } = this;
     input.style.setProperty("height", "auto");
     input.style.setProperty("height", `${Math.min(input.scrollHeight, TALLEST)}px`);
+    // The placeholder runs as the language does, what she types as its own letters do.
+    input.dir = input.value ? "auto" : this.#texts.dir;
     const length = input.value.length > MOST ? [...input.value.trim()].length : input.value.length;
     const over = length - MOST;
     this.count.textContent = over > 0 ? this.#texts.t("tooLong", { n: over }) : "";

@@ -33,6 +33,7 @@ export class Log {
     const follow = new ResizeObserver(() => { if (this.#atBottom) this.toBottom(false); });
     follow.observe(this.list);
     follow.observe(this.scroller);
+    follow.observe(this.typing);
   }
 
   #seen;

@@ -55,11 +55,11 @@ function list(items) {
     while (stack.length > depth + 1) stack.pop();
     if (stack.length === depth + 1 && stack.at(-1).ordered !== ordered) stack.pop();
     while (stack.length < depth + 1) {
-      const made = el(ordered ? "ol" : "ul", ordered ? { start: item.n } : {});
+      const made = el(ordered ? "ol" : "ul", { dir: "auto", start: ordered ? item.n : null });
       (stack.at(-1)?.node.lastElementChild || stack.at(-1)?.node || top).append(made);
       stack.push({ node: made, ordered });
     }
-    stack.at(-1).node.append(el("li", { dir: "auto", value: ordered ? item.n : null }, runs(item.c)));
+    stack.at(-1).node.append(el("li", { value: ordered ? item.n : null }, runs(item.c)));
   }
   return top;
 }
