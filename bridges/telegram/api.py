@@ -1,0 +1,115 @@
+"""Calls the Bot API, and says what each of its refusals means."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, BinaryIO
+
+import aiohttp
+
+from core.contracts.errors import (
+    AdapterError,
+    CredentialsRejected,
+    FailureReason,
+    OutcomeUnknown,
+    PermanentFailure,
+    RequestRejected,
+    TemporaryFailure,
+)
+from core.contracts.json import loads
+
+# https://core.telegram.org/bots/api#making-requests: a status and words, the words being subject to change.
+_REFUSALS = (
+    (403, "deactivated", FailureReason.RECIPIENT_GONE, "The customer deleted the Telegram account."),
+    (403, "", FailureReason.RECIPIENT_GONE, "The customer blocked the bot."),
+    (400, "chat not found|user not found|PEER_ID_INVALID", FailureReason.RECIPIENT_GONE, "Telegram has no such chat."),
+    (400, "REACTION", FailureReason.UNSUPPORTED, "Telegram does not offer this emoji as a reaction."),
+    (400, "can't be|to edit|to react", FailureReason.UNSUPPORTED, "Telegram no longer allows it: {}."),
+    (400, "file is too big", FailureReason.TOO_LARGE, "Telegram gives bots no files over 20 MB."),
+    (413, "", FailureReason.TOO_LARGE, "The file is too large for Telegram."),
+    (404, "method not found", FailureReason.UNSUPPORTED, "The Bot API server at `api_url` is too old: {}."),
+    (400, "", FailureReason.BAD_CONTENT, "Telegram refused it: {}."),
+)
+
+
+class BotApi:
+    """One bot's methods and files. The token is part of every address, so no address is ever shown."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
+        self._session = session
+        self._methods, self._files = f"{url}/bot{token}/", f"{url}/file/bot{token}/"
+
+    async def call(
+        self,
+        method: str,
+        values: Mapping[str, Any],
+        *,
+        upload: tuple[str, str, BinaryIO] | None = None,
+        patience: float = 10,
+        fine: str = "",
+    ) -> Any:
+        """The result, None for a refusal that says `fine`; `upload` is (field, name, file). Raises as `Bridge.send`."""
+        given: dict[str, Any] = {"json": values}
+        if upload is not None:
+            # Telegram does not decode the names that aiohttp would quote.
+            form = aiohttp.FormData(quote_fields=False)
+            for key, value in values.items():
+                form.add_field(key, value if isinstance(value, str) else json.dumps(value))
+            field, name, file = upload
+            form.add_field(field, file, filename=name, content_type="application/octet-stream")
+            given = {"data": form}
+        async with self._answer("POST", self._methods + method, patience, **given) as response:
+            answer = await _read(response)
+        if response.status == 200 and "result" in answer:
+            return answer["result"]
+        if fine and fine in answer.get("description", ""):
+            return None
+        raise _refusal(response.status, answer)
+
+    async def download(self, path: str) -> AsyncIterator[bytes]:
+        async with self._answer("GET", self._files + path, 120) as response:
+            if response.status == 404:
+                raise PermanentFailure("Telegram no longer has the file.", reason=FailureReason.BAD_CONTENT)
+            if response.status != 200:
+                raise _refusal(response.status, await _read(response))
+            async for chunk in response.content.iter_chunked(64 * 1024):
+                yield chunk
+
+    @asynccontextmanager
+    async def _answer(
+        self, verb: str, url: str, patience: float, **given: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        given["timeout"] = aiohttp.ClientTimeout(total=patience, connect=3)
+        try:
+            async with self._session.request(verb, url, allow_redirects=False, **given) as response:
+                yield response
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise TemporaryFailure(f"Telegram cannot be reached ({type(error).__name__}).") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise OutcomeUnknown(f"Telegram's answer did not arrive ({type(error).__name__}).") from None
+
+
+async def _read(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
+    try:
+        answer = loads(await response.read())
+    except RequestRejected:
+        answer = None
+    return answer if isinstance(answer, dict) else {}
+
+
+def _refusal(status: int, answer: Mapping[str, Any]) -> AdapterError:
+    words = str(answer.get("description", "no reason given"))
+    if status == 429:
+        wait = (answer.get("parameters") or {}).get("retry_after")
+        return TemporaryFailure("Telegram asks us to slow down.", retry_after=float(wait or 1))
+    if status == 409:
+        return TemporaryFailure(f"Another program receives this bot's messages; each bot has one reader ({words}).")
+    for code, pattern, reason, sentence in _REFUSALS:
+        if status == code and re.search(pattern, words):
+            return PermanentFailure(sentence.format(words.removeprefix("Bad Request: ")), reason=reason)
+    if status in (401, 404):
+        return CredentialsRejected("Telegram does not know the bot's token; copy it again from @BotFather.")
+    return OutcomeUnknown(f"Telegram answered {status}: {words}.")
