@@ -205,11 +205,13 @@ def _facts(facts: Sequence[Fact], links: Sequence[CardLink], permalink: Permalin
         label, value = line(fact.label, limit=100), line(fact.value, limit=500)
         if label and value:
             rows.append([text(f"{label}  ", "bold"), _value(value)])
+    leads: list[Block] = []
     for item in links:
         label = line(item.label, limit=200)
         address = item.url if safe_url(item.url) else permalink(item.thread) if item.thread else ""
         if label:
-            rows.append([link(address, label) if address else text(label)])
+            leads += [text("  ·  " if leads else "🔗  "), link(address, label) if address else text(label)]
+    rows += [leads] if leads else []
     runs: list[Block] = []
     for number, row in enumerate(rows):
         runs += [*([text("\n")] if number else []), *row]
