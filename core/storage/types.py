@@ -41,9 +41,7 @@ class Moment(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if isinstance(value, str):
             return datetime.fromisoformat(value)
-        if value is None:
-            return None
-        return datetime.astimezone(value, UTC)
+        return None if value is None else datetime.astimezone(value, UTC)
 
 
 def _clean(value: Any) -> Any:
