@@ -48,7 +48,7 @@ from core.storage.links import FileLinks
 from core.storage.secrets import Secrets
 from core.storage.storage import Storage
 from core.web.parts import Parts
-from core.web.server import Server, build
+from core.web.server import WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +67,8 @@ class App:
         self._probe_seconds = probe_seconds
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[Any]] = set()
+        #: Set while requests are answered.
+        self.serving = asyncio.Event()
         self.metrics = Metrics()
         self.troubles = Troubles(self.metrics, changed=self._trouble_changed)
         self.storage = Storage(settings.database, registry=self.metrics.registry)
@@ -108,8 +110,8 @@ class App:
         messages = MessageService(self._touched)
         self.desk = DeskService(
             self.storage,
-            messages,
             conversations,
+            messages,
             dispatcher,
             self.outbox,
             self.router,
@@ -185,22 +187,18 @@ class App:
             probe_seconds=self._probe_seconds,
         )
         self.report = Report(self.storage, self.outbox, self.quarantine, self.troubles, self.bridges, self.workplaces)
-        token = settings.web.metrics_token
-        application = build(
+        self.web = WebServer(
             Parts(
+                settings=settings,
                 bridges=self.bridges,
                 workplaces=self.workplaces,
                 take=self.take,
                 links=self.links,
                 metrics=self.metrics,
-                limits=settings.limits,
-                alive=lambda: self.storage.healthy and self.worker.healthy,
+                healthy=lambda: self.storage.healthy and self.worker.healthy,
                 ready=self.report.ready,
-                public_url=settings.public_url,
-                metrics_token=token.get_secret_value() if token else None,
             )
         )
-        self.web = Server(application, settings.web.host, settings.web.port)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -229,9 +227,11 @@ class App:
                     ),
                 )
             ]
+            self.serving.set()
             try:
                 await worker
             finally:
+                self.serving.clear()
                 stop.set()
                 for task in background:
                     task.cancel()
@@ -282,10 +282,10 @@ class App:
         self._alerts.changed(source, sentence)
 
     def _touched(self, connection: Connection, account: str, address_id: UUID) -> None:
-        bridge = self.bridges.get(account)
-        if isinstance(bridge, FollowsTranscript):
+        follower: object = self.bridges.get(account)
+        if isinstance(follower, FollowsTranscript):
             address = contacts.address_by_id(connection, address_id)
-            self.storage.after_commit(connection, lambda: bridge.transcript_changed(address.external_id))
+            self.storage.after_commit(connection, lambda: follower.transcript_changed(address.external_id))
 
     def _file_link(self, file: StoredFile, name: str) -> str | None:
         if not self.settings.public_url:

@@ -78,7 +78,7 @@ class Report:
 
     async def check(self) -> list[tuple[str, bool, str]]:
         """(account or workspace, works, one line) for each."""
-        adapters = {**self._bridges, **self._workplaces}
+        adapters: dict[str, Bridge | Workplace] = {**self._bridges, **self._workplaces}
         return list(await asyncio.gather(*(self._check(name, adapter) for name, adapter in adapters.items())))
 
     async def _check(self, name: str, adapter: Bridge | Workplace) -> tuple[str, bool, str]:

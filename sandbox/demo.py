@@ -1,0 +1,1 @@
+"""The demo: Threadbridge as it is, between sandbox vendors on loopback."""

@@ -1,0 +1,197 @@
+"""Threadbridge as it is, set up between sandbox vendors: what the demo, the flows and the benchmarks stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from core.app.app import App
+from core.settings import Settings, load
+from sandbox.mail import MailSandbox
+from sandbox.slack import SlackSandbox
+from sandbox.telegram import TelegramSandbox
+
+_SIGNING_SECRET = "sandbox-signing-secret"
+_BOT_TOKEN = "xoxb-sandbox"
+_APP_TOKEN = "xapp-sandbox"
+_TELEGRAM_TOKEN = "1000:sandbox"
+_TELEGRAM_SECRET = "sandbox-webhook-secret"
+SUPPORT = "support@shop.test"
+_PASSWORD = "sandbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the stage is set."""
+
+    #: 0: any free port.
+    port: int = 0
+    #: SQLAlchemy URL; "": SQLite in the stage's folder.
+    database: str = ""
+    hold_seconds: float = 4.0
+    #: The vendors' rate limits are in force.
+    limits: bool = True
+    #: Slack by Socket Mode, else by signed HTTP.
+    socket_mode: bool = True
+    #: Telegram by long polling, else by webhook.
+    polling: bool = True
+    probe_seconds: float = 2.0
+    #: Which of the customer channels are connected.
+    channels: tuple[str, ...] = ("webchat", "telegram", "email")
+    #: Further lines of `threadbridge.toml`.
+    extra: str = ""
+
+
+class Stage:
+    """Three vendors, two agents, two rooms, three channels, and one process of Threadbridge."""
+
+    def __init__(self, folder: Path, options: Options | None = None) -> None:
+        self.folder = folder
+        self.options = options or Options()
+        self._stack = AsyncExitStack()
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        options = self.options
+        self.port = options.port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        enter = self._stack.enter_async_context
+        try:
+            self.slack = await enter(
+                SlackSandbox(
+                    signing_secret=_SIGNING_SECRET,
+                    bot_token=_BOT_TOKEN,
+                    app_token=_APP_TOKEN,
+                    limits=options.limits,
+                    retry_delays=(0, 1, 2),
+                )
+            )
+            self.telegram = await enter(TelegramSandbox(token=_TELEGRAM_TOKEN, limits=options.limits))
+            self.mail = await enter(MailSandbox(domain="shop.test"))
+            self.mail.add_mailbox(SUPPORT, _PASSWORD)
+            self._furnish()
+            self.settings = self.write_settings()
+            await self.start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+        await self._stack.aclose()
+
+    def _furnish(self) -> None:
+        slack = self.slack
+        self.bea = slack.add_user("bea", real_name="Bea Novak", email="bea@shop.test", tz="Europe/Vienna")
+        self.omar = slack.add_user("omar", real_name="Omar Haddad", email="omar@shop.test", tz="Europe/Berlin")
+        self.support = slack.add_channel("support", members=[self.bea, self.omar])
+        self.vip = slack.add_channel("vip", members=[self.bea, self.omar])
+        for room in (self.support, self.vip):
+            slack.invite_bot(room)
+        if not self.options.socket_mode:
+            slack.connect_events(f"{self.url}/workspaces/shop/events")
+
+    def write_settings(self) -> Settings:
+        """Writes `threadbridge.toml` as an operator would, and reads it."""
+        path = self.folder / "threadbridge.toml"
+        path.write_text(self._toml())
+        return load(path, {})
+
+    def _toml(self) -> str:
+        options = self.options
+        lines = [
+            f"public_url = {json.dumps(self.url)}",
+            f"data_dir = {json.dumps(str(self.folder / 'data'))}",
+            'default_room = "shop/#support"',
+            *([f"database = {json.dumps(options.database)}"] if options.database else []),
+            "[web]",
+            f"port = {self.port}",
+            "[desk]",
+            f"hold_seconds = {options.hold_seconds}",
+            *_table("workspaces", self._workspace()),
+        ]
+        for channel, account in self._accounts().items():
+            if channel in options.channels:
+                lines.extend(_table("accounts", {"channel": channel, **account}))
+        return "\n".join([*lines, options.extra]) + "\n"
+
+    def _workspace(self) -> dict[str, Any]:
+        return {
+            "name": "shop",
+            "workplace": "slack",
+            "bot_token": _BOT_TOKEN,
+            "signing_secret": _SIGNING_SECRET,
+            **({"app_token": _APP_TOKEN} if self.options.socket_mode else {}),
+            "api_url": f"{self.slack.url}/api/",
+        }
+
+    def _accounts(self) -> dict[str, dict[str, Any]]:
+        return {
+            "webchat": {"name": "website", "title": "Northwind Tea", "origins": ["*"]},
+            "telegram": {
+                "name": "telegram",
+                "token": _TELEGRAM_TOKEN,
+                "secret": _TELEGRAM_SECRET,
+                "mode": "polling" if self.options.polling else "webhook",
+                "api_url": self.telegram.url,
+            },
+            "email": {
+                "name": "mail",
+                "address": SUPPORT,
+                "sender_name": "Northwind Tea",
+                "username": SUPPORT,
+                "password": _PASSWORD,
+                "imap_host": self.mail.host,
+                "imap_port": self.mail.imap_port,
+                "imap_security": "none",
+                "auth_servers": ["mx.shop.test"],
+                "smtp_host": self.mail.host,
+                "smtp_port": self.mail.smtp_port,
+                "smtp_security": "none",
+            },
+        }
+
+    async def start(self) -> None:
+        """Starts the process of Threadbridge, in this one."""
+        self._stop = asyncio.Event()
+        self.app = App(self.settings, probe_seconds=self.options.probe_seconds)
+        await self.app.__aenter__()
+        self._running = asyncio.create_task(self.app.run(self._stop))
+        serving = asyncio.create_task(self.app.serving.wait())
+        await asyncio.wait([self._running, serving], return_when=asyncio.FIRST_COMPLETED)
+        if not serving.done():
+            serving.cancel()
+            await self._running
+
+    async def stop(self) -> None:
+        """Ends it gracefully; the vendors stay."""
+        self._stop.set()
+        try:
+            await self._running
+        finally:
+            await self.app.__aexit__(None, None, None)
+
+    @property
+    def widget_url(self) -> str:
+        return f"{self.url}/bridges/website/widget.js"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _table(table: str, values: dict[str, Any]) -> list[str]:
+    # A JSON string, number, boolean or list of these is TOML too.
+    return [f"[[{table}]]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
