@@ -169,6 +169,16 @@ def _inlines(inner: Iterable[Element], names: Names) -> Iterator[Inline]:
             yield from _text(str(element.get("value") or ""), marks)
         elif (named := _named(element)) is not None:
             yield Mention(kind=named[0], id=named[1], label=names.get(named) or _unnamed(named[0]))
+        else:
+            yield from _text(_unknown(element), marks)
+
+
+def _unknown(element: Element) -> str:
+    """An element that Slack added later: whatever of it can be read, never nothing."""
+    for name in ("text", "fallback", "name", "title", "url"):
+        if isinstance(value := element.get(name), str) and value:
+            return value
+    return f"[{element.get('type') or 'something'}]"
 
 
 def _unnamed(kind: str) -> str:

@@ -22,7 +22,7 @@ from core.contracts.workplace import (
     ThreadRef,
     Tone,
 )
-from plugins.slack.richtext import elements, fallback, link, rich_text, section, text
+from plugins.slack.richtext import elements, fallback, link, plain_text, rich_text, section, text
 
 Block = dict[str, Any]
 
@@ -188,7 +188,7 @@ def _notice(document: Document) -> list[Block]:
 
 def _header(title: str) -> Block:
     words = line(title, limit=MAX_HEADER) or "Customer"
-    return {"type": "header", "text": {"type": "plain_text", "text": words, "emoji": False}}
+    return {"type": "header", "text": plain_text(words)}
 
 
 def _small(words: str) -> list[Block]:
@@ -196,7 +196,7 @@ def _small(words: str) -> list[Block]:
     words = cut(words.strip(), MAX_CONTEXT)
     if not words:
         return []
-    return [{"type": "context", "elements": [{"type": "plain_text", "text": words, "emoji": False}]}]
+    return [{"type": "context", "elements": [plain_text(words)]}]
 
 
 def _facts(facts: Sequence[Fact], links: Sequence[CardLink], permalink: Permalink) -> list[Block]:
@@ -238,7 +238,7 @@ def button(number: int, action: Action) -> Block:
     drawn: Block = {
         "type": "button",
         "action_id": f"{ASK if action.asks else DO}:{action.id}:{number}",
-        "text": {"type": "plain_text", "text": line(action.label, limit=MAX_BUTTON_TEXT) or action.id, "emoji": False},
+        "text": plain_text(line(action.label, limit=MAX_BUTTON_TEXT) or action.id),
         "value": f"{action.id}|{action.value}"[:MAX_BUTTON_VALUE],
     }
     if action.style in BUTTON_STYLES:

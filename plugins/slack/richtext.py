@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ Element = dict[str, Any]
 
 # https://docs.slack.dev/reference/block-kit/blocks/rich-text-block; it knows no underline and no spoiler.
 STYLES = {Mark.BOLD: "bold", Mark.ITALIC: "italic", Mark.STRIKE: "strike", Mark.CODE: "code"}
+#: How mentions and disguised links begin.
+_TOKEN = re.compile(r"<(?=[@#!]|https?:|mailto:|tel:)", re.IGNORECASE)
 #: Slack indents lists at most this far.
 MAX_INDENT = 8
 #: chat.update refuses a longer `text`.
@@ -38,6 +41,14 @@ def escape(text: str) -> str:
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def plain_text(words: str) -> Element:
+    """A text object that is shown as it is: no markup, no `:emoji:` names.
+
+    Slack parses nothing in it; other clients that draw blocks do, so what looks like a token is disarmed as well.
+    """
+    return {"type": "plain_text", "text": _TOKEN.sub("‹", words), "emoji": False}
 
 
 def fallback(text: str) -> str:

@@ -12,7 +12,7 @@ from core.contracts.text import cut, line
 from core.contracts.workplace import FieldKind, Form, FormField, Queue, QueueItem, ThreadRef
 from plugins.slack.parse import Names, document_of
 from plugins.slack.render import MAX_BUTTONS, OPEN, Block, Permalink, button
-from plugins.slack.richtext import rich_text, section, text
+from plugins.slack.richtext import plain_text, rich_text, section, text
 
 # https://docs.slack.dev/reference/views/modal-views
 MAX_TITLE = 24
@@ -45,9 +45,9 @@ def modal(form: Form, asked: Asked) -> Block:
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": json.dumps(metadata, ensure_ascii=False)[:MAX_METADATA],
-        "title": _plain(line(form.title, limit=MAX_TITLE) or "Threadbridge"),
-        "submit": _plain(line(form.submit, limit=MAX_TITLE) or "Send"),
-        "close": _plain("Cancel"),
+        "title": plain_text(line(form.title, limit=MAX_TITLE) or "Threadbridge"),
+        "submit": plain_text(line(form.submit, limit=MAX_TITLE) or "Send"),
+        "close": plain_text("Cancel"),
         "blocks": blocks,
     }
 
@@ -91,7 +91,7 @@ def home(queue: Queue, permalink: Permalink) -> Block:
 
 def _group(title: str, items: Sequence[QueueItem], empty: str, permalink: Permalink) -> list[Block]:
     heading = f"{title} · {len(items)}" if items else title
-    blocks: list[Block] = [{"type": "header", "text": _plain(heading)}]
+    blocks: list[Block] = [{"type": "header", "text": plain_text(heading)}]
     if not items:
         return [*blocks, _small(empty)]
     for number, item in enumerate(items[:MOST_SHOWN]):
@@ -109,7 +109,7 @@ def _item(place: str, item: QueueItem, permalink: Permalink) -> list[Block]:
     blocks = rich_text(parts)
     buttons: list[Block] = []
     if item.thread is not None and (address := permalink(item.thread)):
-        buttons.append({"type": "button", "action_id": f"{OPEN}:0", "text": _plain("Open thread"), "url": address})
+        buttons.append({"type": "button", "action_id": f"{OPEN}:0", "text": plain_text("Open thread"), "url": address})
     if item.thread is not None:
         room = MAX_BUTTONS - len(buttons)
         buttons += [button(number, action) for number, action in enumerate(item.actions[:room], start=len(buttons))]
@@ -149,22 +149,18 @@ def _input(field: FormField) -> Block:
     drawn: Block = {
         "type": "input",
         "block_id": field.id,
-        "label": _plain(cut(field.label, MAX_LABEL) or field.id),
+        "label": plain_text(cut(field.label, MAX_LABEL) or field.id),
         "element": control,
         "optional": field.optional,
     }
     if field.hint:
-        drawn["hint"] = _plain(cut(field.hint, MAX_LABEL))
+        drawn["hint"] = plain_text(cut(field.hint, MAX_LABEL))
     return drawn
 
 
 def _option(value: str, label: str) -> Block:
-    return {"text": _plain(line(label, limit=MAX_OPTION) or value[:MAX_OPTION]), "value": value}
+    return {"text": plain_text(line(label, limit=MAX_OPTION) or value[:MAX_OPTION]), "value": value}
 
 
 def _small(words: str) -> Block:
-    return {"type": "context", "elements": [_plain(words)]}
-
-
-def _plain(words: str) -> Block:
-    return {"type": "plain_text", "text": words, "emoji": False}
+    return {"type": "context", "elements": [plain_text(words)]}

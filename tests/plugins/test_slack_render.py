@@ -1,6 +1,7 @@
 """What is drawn: as it was kept, as Slack's own types want it, and never alive with a customer's text."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -158,6 +159,9 @@ def is_safe(drawn: render.Drawn, *, trusted: bool) -> None:
     for element in found:
         if element.get("type") == "link" and not trusted:
             assert element.get("text", element["url"]) in (element["url"], element["url"].removeprefix("mailto:"))
+    for element in found:
+        if element.get("type") == "plain_text":
+            assert not re.search(r"<[@#!]|<https?:", element["text"])
     without_escapes = drawn.text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
     assert not set(without_escapes) & set("<>&")
     assert 0 < len(drawn.text) <= MAX_FALLBACK
