@@ -1,0 +1,1 @@
+"""What `threadbridge new` copies: two small adapters of a made-up vendor that work as they are."""
