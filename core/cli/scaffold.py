@@ -17,7 +17,7 @@ from core.discovery import Adapters, bridges, workplaces
 app = typer.Typer(no_args_is_help=True, help="Begin a channel or a workplace of your own.")
 
 TEMPLATES = Path(__file__).parent / "templates"
-NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
+NAME = re.compile(r"[a-z][a-z0-9_]{1,19}")
 
 Name = Annotated[str, typer.Argument(help="The folder's name: small letters, digits and _.", metavar="NAME")]
 Folder = Annotated[
@@ -54,21 +54,28 @@ def render(text: str, placeholder: str, package: str, kind: str, name: str) -> s
 
 
 def _sorted_imports(lines: list[str]) -> Iterator[str]:
-    """Puts `from` lines that stand together in order again: the package's name has changed."""
-    block: list[str] = []
-    for line in [*lines, None]:
-        if line is not None and re.fullmatch(r"from \S+ import [^(]+", line):
-            block.append(line)
-            continue
-        yield from sorted(block, key=lambda item: item.split()[1])
-        block = []
-        if line is not None:
+    """Puts imports that stand together in order again: the package's name has changed."""
+    block: list[list[str]] = []
+    for line in lines:
+        if block and block[-1][0].endswith("(") and block[-1][-1] != ")":
+            block[-1].append(line)
+        elif line.startswith("from "):
+            block.append([line])
+        else:
+            yield from _flat(block)
+            block = []
             yield line
+    yield from _flat(block)
+
+
+def _flat(block: list[list[str]]) -> Iterator[str]:
+    for statement in sorted(block, key=lambda lines: lines[0].split()[1]):
+        yield from statement
 
 
 def _write(kind: str, placeholder: str, package: str, name: str, folder: Path | None, every: Adapters[Any]) -> Path:
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
-        fail(f'"{name}": use 2 to 30 small letters, digits and _, starting with a letter.', code=Exit.USAGE)
+        fail(f'"{name}": use 2 to 20 small letters, digits and _, starting with a letter.', code=Exit.USAGE)
     if name in every.names:
         fail(f'"{name}": there is a {every.kind.word} of this name already; choose another.', code=Exit.USAGE)
     target = (folder or Path(importlib.import_module(package).__path__[0])) / name

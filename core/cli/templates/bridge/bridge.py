@@ -104,9 +104,8 @@ class NewchannelBridge:
             raise CredentialsRejected("New channel does not accept the token; make a new one in its console.")
         if answer.status == 429:
             seconds = answer.headers.get("Retry-After", "")
-            raise TemporaryFailure(
-                "New channel is throttling us.", retry_after=float(seconds) if seconds.isdecimal() else 1
-            )
+            wait = float(seconds) if seconds.isdecimal() else 1
+            raise TemporaryFailure("New channel is throttling us.", retry_after=wait)
         if answer.status >= 500:
             raise OutcomeUnknown(f"New channel answered {answer.status}.")
         if answer.status >= 400:
