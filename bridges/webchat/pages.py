@@ -90,7 +90,10 @@ class Pages:
             "languages": settings.languages,
             "maxUpload": settings.max_upload,
         }
-        page = self._assets["frame.html"].body.decode()
+        # All modules at once, instead of one after the other as each names the next.
+        modules = sorted(name for name in self._assets if name.endswith(".js") and name != "widget.js")
+        preload = "\n".join(f'<link rel="modulepreload" href="static/{self._version}/{name}">' for name in modules)
+        page = self._assets["frame.html"].body.decode().replace("{{preload}}", preload)
         page = page.replace("{{version}}", self._version).replace("{{title}}", html.escape(settings.title))
         return page.replace("{{config}}", _script_json(config)).encode()
 

@@ -23,6 +23,7 @@ from core.contracts.richtext import Block, Document, Link, ListBlock, ListItem, 
 
 KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
 SIGNATURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"%PDF": "application/pdf"}
+STEPS = list(bridge.DeliveryStatus)
 
 
 class MemoryFiles:
@@ -145,7 +146,10 @@ class MemoryCore:
             case bridge.ReactionChanged():
                 stored = self.change(event.external_id, reactions={"customer": event.emoji} if event.emoji else {})
             case bridge.StatusChanged():
-                stored = self.change(event.external_id, status=event.status)
+                known = self.find(event.external_id)
+                # It only ever moves forward.
+                if known is not None and STEPS.index(event.status) > STEPS.index(known.status):
+                    stored = self.change(event.external_id, status=event.status)
             case bridge.ReadUpTo():
                 last = self.find(event.external_id)
                 for item in self.messages[event.sender_id]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from tests.bridges.webchat_runtime import MemoryCore
 
@@ -81,20 +82,28 @@ async def serving(app: web.Application) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def serving_chat(core: MemoryCore) -> AsyncIterator[Site]:
+async def serving_chat(core: MemoryCore, *, sockets: bool = True) -> AsyncIterator[Site]:
+    """Without `sockets` it stands behind a proxy that lets no WebSocket through."""
+
+    @web.middleware
+    async def proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not sockets and request.headers.get("Upgrade", "").lower() == "websocket":
+            return web.Response(status=502)
+        return await handler(request)
+
     async with aiohttp.ClientSession() as http:
-        app = web.Application()
+        app = web.Application(middlewares=[proxy])
         app.router.add_routes(await core.start(http))
         async with serving(app) as port:
             yield Site(core, http, port)
 
 
-def shop(widget: str, *, background: str = "#f6f4ef") -> web.Application:
+def shop(widget: Callable[[], str], *, background: str = "#f6f4ef") -> web.Application:
     """Another company's website that includes the widget; the query becomes the script's `data-` attributes."""
 
     async def page(request: web.Request) -> web.Response:
         attributes = " ".join(f'data-{name}="{value}"' for name, value in request.query.items())
-        return web.Response(text=SHOP % (background, widget, attributes), content_type="text/html")
+        return web.Response(text=SHOP % (background, widget(), attributes), content_type="text/html")
 
     app = web.Application()
     app.router.add_get("/", page)

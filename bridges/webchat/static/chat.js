@@ -64,7 +64,7 @@ export class Chat {
     this.notice = el("div", { class: "notice", role: "alert" });
     this.dropzone = el("div", { class: "dropzone", "aria-hidden": "true" }, el("span", {}, icon("attach"), t("drop")));
     const node = el("div", { class: "chat" }, header, el("div", { role: "status" }, this.banner), this.log.node, this.notice, this.composer.node, this.dropzone);
-    node.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented) this.#host.tell("close"); });
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented) this.#host.tell("close"); });
     this.#acceptDrops(node);
     return node;
   }
@@ -184,7 +184,7 @@ export class Chat {
   #tellDelivered(id) {
     if (this.#delivered.size === 0) {
       setTimeout(() => {
-        const ids = [...this.#delivered].slice(0, 100);
+        const ids = [...this.#delivered].filter((each) => !this.store.get(each)?.seen).slice(0, 100);
         this.#delivered.clear();
         if (ids.length) this.connection.post({ type: "delivered", ids });
       }, 60);

@@ -36,11 +36,12 @@ export function applyColor(root, hex, dark) {
   // White on a medium colour is nudged darker until small text passes 4.5:1.
   let fill = brand;
   for (let step = 0; step < 12 && contrast(fill, onBrand) < 4.5; step += 1) fill = mix(fill, onBrand === LIGHT ? [0, 0, 0] : LIGHT, 0.06);
+  const soft = mix(paper, brand, dark ? 0.24 : 0.1);
   let text = brand;
-  for (let step = 0; step < 24 && contrast(text, paper) < 4.6; step += 1) text = mix(text, away, 0.08);
+  for (let step = 0; step < 24 && Math.min(contrast(text, paper), contrast(text, soft)) < 4.6; step += 1) text = mix(text, away, 0.08);
   root.style.setProperty("--brand", css(fill));
   root.style.setProperty("--brand-deep", css(mix(fill, onBrand === LIGHT ? [10, 8, 40] : LIGHT, 0.18)));
   root.style.setProperty("--on-brand", css(onBrand));
   root.style.setProperty("--brand-text", css(text));
-  root.style.setProperty("--brand-soft", css(mix(paper, brand, dark ? 0.24 : 0.1)));
+  root.style.setProperty("--brand-soft", css(soft));
 }

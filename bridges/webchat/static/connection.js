@@ -98,7 +98,9 @@ export class Connection {
         else this.#failures += 1;
         if (this.#failures > 0) this.#set("offline");
         this.#dropWaiting();
-        const pause = Math.min(LONGEST_PAUSE, 400 * 2 ** Math.min(this.#failures, 6)) * (0.7 + Math.random() * 0.6);
+        // The socket was given up, not the network.
+        if (this.mode === "socket" && Date.now() < this.#pollingUntil) continue;
+        const pause = Math.min(LONGEST_PAUSE, 250 * 2 ** Math.min(this.#failures, 6)) * (0.7 + Math.random() * 0.6);
         await sleep(Math.max(pause, (error.retryAfter || 0) * 1000), this.#wake.signal);
       }
     }

@@ -72,7 +72,7 @@ function drawTools(item, { texts, actions }) {
     const buttons = [iconButton("reply", texts.t("reply"), () => actions.reply(item))];
     if (!item.me) {
       buttons.push(iconButton("react", texts.t("react"), () => turn(...EMOJI.map((emoji) => el("button", {
-        type: "button", class: "emoji", "aria-label": `${texts.t("react")}: ${emoji}`, onclick: () => { actions.react(item, emoji); back(); },
+        type: "button", class: "emoji", "aria-label": `${texts.t("react")}: ${emoji}`, onclick: () => { actions.react(item, emoji); back(); row.closest("li")?.focus(); },
       }, emoji)))));
     } else {
       if (item.body?.length && !item.choiceMade) buttons.push(iconButton("edit", texts.t("edit"), () => actions.edit(item)));
