@@ -289,9 +289,11 @@ class Intake:
             return
         if isinstance(event, ReactionChanged):
             changed = self._messages.react(connection, message, "customer", event.emoji, now, CUSTOMER)
-        elif message.direction is not Direction.IN or message.deleted_at is not None:
+            self._dispatcher.show_reaction(connection, changed, message.reactions.get("customer"))
             return
-        elif isinstance(event, MessageDeleted):
+        if message.direction is not Direction.IN or message.deleted_at is not None:
+            return
+        if isinstance(event, MessageDeleted):
             changed = self._messages.revise(connection, message, None, now)
         elif from_json(message.body) == event.content.body:
             return

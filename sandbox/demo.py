@@ -1,1 +1,58 @@
-"""The demo: Threadbridge as it is, between sandbox vendors on loopback."""
+"""The demo: Threadbridge as it is, between sandbox vendors on loopback, and one page to try it on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from sandbox.page import Page
+from sandbox.play.script import play as play_script
+from sandbox.stage import Options, Stage
+
+#: Short, so that an answer is seen at once; an operator's default is 4 s.
+HOLD_SECONDS = 0.4
+
+
+async def run(*, play: bool, as_json: bool, port: int) -> int:
+    """Serves the page until interrupted, or plays the script; the exit code."""
+    with tempfile.TemporaryDirectory(prefix="threadbridge-demo-") as folder:
+        async with Stage(Path(folder), Options(hold_seconds=HOLD_SECONDS)) as stage:
+            if play:
+                return await play_script(stage, as_json=as_json)
+            return await _serve(stage, port)
+
+
+async def _serve(stage: Stage, port: int) -> int:
+    console = Console()
+    page = Page(
+        slack=stage.slack,
+        telegram=stage.telegram,
+        mail=stage.mail,
+        widget_url=stage.widget_url,
+        agents=[stage.bea, stage.omar],
+        rooms=[stage.support, stage.vip],
+        port=port if _is_free(port) else 0,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with page:
+        console.print(f"\n  Threadbridge runs: [bold link={page.url}]{page.url}[/]\n")
+        console.print("  Write as the customer on the left; answer in the thread on the right. Ctrl+C ends it.\n")
+        await stop.wait()
+    return 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

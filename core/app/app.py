@@ -25,7 +25,7 @@ from core.contacts import repository as contacts
 from core.contacts.service import ContactService
 from core.contracts.bridge import Accepted, Bridge, FollowsTranscript, ListeningBridge
 from core.contracts.content import StoredFile
-from core.contracts.workplace import ListeningWorkplace, RoomRef, Workplace, WorkplaceCapabilities
+from core.contracts.workplace import ListeningWorkplace, Workplace, WorkplaceCapabilities
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.service import ConversationService
@@ -40,7 +40,7 @@ from core.outbox.repository import Outbox
 from core.outbox.worker import Worker
 from core.quarantine.models import QuarantineState
 from core.quarantine.repository import Quarantine
-from core.routing.rules import Router, Rule
+from core.routing.rules import room_named, router_for
 from core.settings.models import Settings
 from core.storage.base import metadata
 from core.storage.files import FileStore
@@ -78,7 +78,7 @@ class App:
         self.secrets = Secrets(settings.data_dir, key)
         self.files = FileStore(settings.data_dir / "files", settings.limits.attachment_bytes)
         self.links = FileLinks(self.files, self.secrets.derive("file-links"))
-        self.router = _router(settings)
+        self.router = router_for(settings)
         self.bridges: dict[str, Bridge] = {}
         self.workplaces: dict[str, Workplace] = {}
         self._specs = {account.name: discovery.bridges()[account.channel] for account in settings.accounts}
@@ -89,7 +89,7 @@ class App:
         self.channels = {
             name: ChannelInfo(title=spec.title, capabilities=spec.capabilities) for name, spec in self._specs.items()
         }
-        self._alerts = Alerts(self.storage, self.outbox, _room(settings.operators_room or settings.default_room))
+        self._alerts = Alerts(self.storage, self.outbox, room_named(settings.operators_room or settings.default_room))
 
     async def __aenter__(self) -> Self:
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -292,26 +292,3 @@ class App:
             return None
         token = self.links.sign(file.sha256, name, datetime.now(UTC) + _LINK_LIFE)
         return f"{self.settings.public_url}/files/{token}"
-
-
-def _room(name: str) -> RoomRef:
-    workspace, _, room = name.partition("/")
-    return RoomRef(workspace=workspace, room=room)
-
-
-def _router(settings: Settings) -> Router:
-    rules = [
-        Rule(
-            name=route.name,
-            rooms=tuple(_room(name) for name in route.rooms),
-            reply_mode=route.reply_mode,
-            lock_to_owner=route.lock_to_owner,
-            accounts=frozenset(route.when.accounts),
-            channels=frozenset(route.when.channels),
-            languages=frozenset(language.casefold().split("-")[0] for language in route.when.languages),
-            proofs=frozenset(route.when.proofs),
-            words=tuple(word.casefold() for word in route.when.words),
-        )
-        for route in settings.routes
-    ]
-    return Router(rules, _room(settings.default_room))

@@ -8,7 +8,7 @@ customer, `fetch:…` one file each, `card:…`, `sign:…` and `whisper:…` wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,11 +16,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from core.contracts.bridge import DeliveryStatus
-from core.contracts.content import Capabilities, Rate, TextUnit
+from core.contracts.content import Capabilities, Rate
 from core.contracts.richtext import Document
-from core.contracts.text import from_json, is_empty, measure, plain, split, to_json
-from core.contracts.workplace import Action, Sign, ThreadRef, Tone, WorkplaceCapabilities
+from core.contracts.text import from_json, is_empty, plain, to_json
+from core.contracts.workplace import Action, PostRef, Sign, ThreadRef, Tone, WorkplaceCapabilities
 from core.conversations import repository, threads
+from core.conversations.cutting import file_part, pieces, post_parts
 from core.conversations.models import Direction, Message, StoredAttachment
 from core.conversations.threads import ThreadLink
 from core.outbox.jobs import Bucket, NewJob
@@ -33,41 +34,6 @@ _FILES_WAIT = timedelta(minutes=2)
 _CARD_DEBOUNCE = timedelta(seconds=2)
 _WHISPER_LIFE = timedelta(minutes=10)
 _CARD, _NOTICE, _LATER = 3, 1, 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """One call to the channel: some text, one file, or a file with its caption."""
-
-    text: Document | None
-    #: Position of the attachment, or None.
-    attachment: int | None
-
-
-def pieces(body: Document, attachments: Sequence[StoredAttachment], capabilities: Capabilities) -> list[Piece]:
-    """How a message is cut for a channel."""
-    texts = [] if is_empty(body) else split(body, limit=capabilities.max_text, unit=capabilities.text_unit)
-    files = list(attachments)
-    result: list[Piece] = []
-    caption_fits = len(texts) == 1 and measure(plain(texts[0]), capabilities.text_unit) <= capabilities.max_caption
-    if files and caption_fits:
-        result.append(Piece(text=texts[0], attachment=files.pop(0).position))
-        texts = []
-    result.extend(Piece(text=text, attachment=None) for text in texts)
-    result.extend(Piece(text=None, attachment=file.position) for file in files)
-    return result
-
-
-def post_parts(body: Document, capabilities: WorkplaceCapabilities) -> list[Document]:
-    """The text of a message, cut for a workplace; at least one part, which may be empty."""
-    if is_empty(body):
-        return [Document()]
-    return split(body, limit=capabilities.max_text, unit=TextUnit.CHARACTER)
-
-
-def file_part(position: int) -> int:
-    """The number of the part that shows the attachment at that position."""
-    return -1 - position
 
 
 class Dispatcher:
@@ -147,6 +113,8 @@ class Dispatcher:
         for link in threads.links_of(connection, message.conversation_id):
             if link.id == except_link:
                 continue
+            if not any(post.ours for post in threads.posts_in(connection, link.id, message.id)):
+                continue
             self._post(
                 connection,
                 link,
@@ -154,6 +122,31 @@ class Dispatcher:
                 key=f"edit_post:{link.id}:{message.id}:{revision}",
                 payload={"link": str(link.id), "message": str(message.id)},
             )
+
+    def show_reaction(self, connection: Connection, message: Message, before: str | None) -> None:
+        """Shows the customer's reaction; on a person's own post as a reaction of ours, in place of the one before."""
+        self.show_change(connection, message)
+        now = message.reactions.get("customer")
+        for post in threads.posts_of(connection, message.id):
+            if post.ours or post.part != 0 or before == now:
+                continue
+            if before:
+                self._react(connection, post.ref, message, before, added=False)
+            if now:
+                self._react(connection, post.ref, message, now, added=True)
+
+    def _react(self, connection: Connection, ref: PostRef, message: Message, emoji: str, *, added: bool) -> None:
+        self._outbox.add(
+            connection,
+            NewJob(
+                key=f"react_post:{ref.room}:{ref.post}:{message.cursor}:{added}",
+                op="react_post",
+                payload={"ref": asdict(ref), "emoji": emoji, "added": added},
+                lane=f"sign:{ref.workspace}:{ref.room}:{ref.post}",
+                scope=ref.workspace,
+                priority=_LATER,
+            ),
+        )
 
     def notice(
         self,

@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, Integer, Row, String, Table, and_, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    and_,
+    insert,
+    select,
+    update,
+)
 
 from core.contracts.workplace import PostRef, RoomRef, ThreadRef
 from core.storage.base import Id, Moment, metadata
@@ -41,6 +55,8 @@ post_links = Table(
     Column("message_id", Id, ForeignKey("messages.id"), primary_key=True, index=True),
     # Which part of a message that needed several posts; -1 - n: its n-th file.
     Column("part", Integer, primary_key=True),
+    # False: a person wrote it, so only she can change it.
+    Column("ours", Boolean, nullable=False),
 )
 
 
@@ -73,6 +89,7 @@ class PostLink:
     message_id: UUID
     part: int
     ref: PostRef
+    ours: bool
 
 
 def _to_link(row: Row[Any]) -> ThreadLink:
@@ -119,7 +136,9 @@ def move_room(connection: Connection, workspace: str, old: str, new: str) -> Non
         connection.execute(update(table).where(table.c.workspace == workspace, table.c.room == old).values(room=new))
 
 
-def add_post(connection: Connection, ref: PostRef, link_id: UUID, message_id: UUID, part: int) -> bool:
+def add_post(
+    connection: Connection, ref: PostRef, link_id: UUID, message_id: UUID, part: int, *, ours: bool = True
+) -> bool:
     """False: that post is linked already."""
     result = connection.execute(
         upsert(connection, post_links)
@@ -130,6 +149,7 @@ def add_post(connection: Connection, ref: PostRef, link_id: UUID, message_id: UU
             thread_link_id=link_id,
             message_id=message_id,
             part=part,
+            ours=ours,
         )
         .on_conflict_do_nothing()
     )
@@ -141,6 +161,7 @@ def _to_post(row: Row[Any]) -> PostLink:
         thread_link_id=row.thread_link_id,
         message_id=row.message_id,
         part=row.part,
+        ours=row.ours,
         ref=PostRef(workspace=row.workspace, room=row.room, thread=row.thread or row.post, post=row.post),
     )
 

@@ -22,7 +22,7 @@ def changed_after(
     limit: int,
     attachment: Callable[[StoredAttachment], Attachment],
 ) -> list[TranscriptItem]:
-    """What changed in the transcript of one address after `cursor`, oldest change first: never a note, never a held reply."""
+    """What changed for one address after `cursor`, oldest change first: never a note, never a held reply."""
     address = contacts.address(connection, account, external_id)
     if address is None:
         return []

@@ -16,7 +16,7 @@ from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.text import from_json, from_plain, plain, preview
 from core.contracts.workplace import Action, Author, Post, QuotePreview, Tone, WorkplaceCapabilities
 from core.conversations import repository, threads
-from core.conversations.dispatch import file_part, post_parts
+from core.conversations.cutting import file_part, post_parts
 from core.conversations.models import Direction, Message, StoredAttachment
 from core.conversations.threads import ThreadLink
 

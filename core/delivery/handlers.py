@@ -12,6 +12,7 @@ from core.delivery.posting import (
     EditPostHandler,
     NoticeHandler,
     PostHandler,
+    ReactHandler,
     SignHandler,
     WhisperHandler,
 )
@@ -27,6 +28,7 @@ def handlers(context: Context, drawer: Drawer, quarantine: Quarantine) -> dict[s
         "notice": NoticeHandler(context, drawer),
         "card": CardHandler(context, drawer),
         "alert": AlertHandler(context),
+        "react_post": ReactHandler(context),
         "sign": SignHandler(context),
         "whisper": WhisperHandler(context),
         "send": SendHandler(context, drawer),

@@ -185,7 +185,7 @@ class EditPostHandler(ThreadHandler):
                 message = repository.message(connection, shared.message_id)
                 post = self._drawer.draw(connection, link, message, shared.part, job.key)
                 posts.append(post or _gone(job.key))
-            if stands.part >= 0:
+            if stands.part >= 0 and stands.ours:
                 drawn.append((stands.ref, self._drawer.together(posts)))
         conversation = repository.conversation(connection, link.conversation_id)
         now = self._context.storage.now(connection)
@@ -261,6 +261,16 @@ class SignHandler(JobHandler):
     async def deliver(self, job: Job) -> Done:
         ref = PostRef(**job.payload["ref"])
         await self._context.workplaces[ref.workspace].sign(ref, Sign(job.payload["sign"]))
+        return Done()
+
+
+class ReactHandler(JobHandler):
+    """A customer's reaction on an agent's own post."""
+
+    async def deliver(self, job: Job) -> Done:
+        ref = PostRef(**job.payload["ref"])
+        workplace = self._context.workplaces[ref.workspace]
+        await workplace.react(ref, job.payload["emoji"], added=job.payload["added"])
         return Done()
 
 

@@ -27,7 +27,8 @@ from core.contracts.richtext import Document, document
 from core.contracts.text import from_json, from_plain, plain, preview
 from core.contracts.workplace import Sign, Tone
 from core.conversations import failures, repository
-from core.conversations.dispatch import Piece, pieces, send_key
+from core.conversations.cutting import Piece, pieces
+from core.conversations.dispatch import send_key
 from core.conversations.models import Conversation, Message
 from core.delivery.drawing import Drawer
 from core.delivery.handler import Context, JobHandler, message_id

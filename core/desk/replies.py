@@ -15,7 +15,8 @@ from core.contracts.content import Capabilities, Content
 from core.contracts.text import from_json, is_empty, preview
 from core.contracts.workplace import Action, AgentProfile, PostRef, Sign, ThreadRef
 from core.conversations import repository, threads
-from core.conversations.dispatch import Dispatcher, pieces
+from core.conversations.cutting import pieces
+from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.models import Conversation, Direction, Message, State
 from core.conversations.service import ConversationService, actor
@@ -106,7 +107,7 @@ class Replies:
     def _place(self, connection: Connection, where: Where, message: Message, post: PostRef | None) -> None:
         """The agent's own post stands already; one written in a form is shown like any other."""
         if post is not None:
-            threads.add_post(connection, post, where.link.id, message.id, 0)
+            threads.add_post(connection, post, where.link.id, message.id, 0, ours=False)
             if message.direction is Direction.NOTE:
                 self._dispatcher.sign(connection, message, Sign.NOTE)
         self._dispatcher.show(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.contracts.bridge import Proof
 from core.contracts.workplace import RoomRef
-from core.settings.models import ReplyMode
+from core.settings.models import ReplyMode, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +85,28 @@ class Router:
             if not why_not:
                 break
         return steps
+
+
+def room_named(name: str) -> RoomRef:
+    """A room as the settings write it: "workspace/room"."""
+    workspace, _, room = name.partition("/")
+    return RoomRef(workspace=workspace, room=room)
+
+
+def router_for(settings: Settings) -> Router:
+    """The rules of the settings, in their order."""
+    rules = [
+        Rule(
+            name=route.name,
+            rooms=tuple(room_named(name) for name in route.rooms),
+            reply_mode=route.reply_mode,
+            lock_to_owner=route.lock_to_owner,
+            accounts=frozenset(route.when.accounts),
+            channels=frozenset(route.when.channels),
+            languages=frozenset(language.casefold().split("-")[0] for language in route.when.languages),
+            proofs=frozenset(route.when.proofs),
+            words=tuple(word.casefold() for word in route.when.words),
+        )
+        for route in settings.routes
+    ]
+    return Router(rules, room_named(settings.default_room))
