@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,6 +93,7 @@ def _described(kind: str, spec: Spec) -> dict[str, Any]:
 
 
 def _settings(model: type[BaseModel]) -> Iterator[dict[str, Any]]:
+    rules = _rules(model)
     for name, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True, validated_data={})
         yield {
@@ -98,8 +101,18 @@ def _settings(model: type[BaseModel]) -> Iterator[dict[str, Any]]:
             "required": field.is_required(),
             "default": None if default is PydanticUndefined else default,
             "type": getattr(field.annotation, "__name__", str(field.annotation)),
-            "description": field.description or "",
+            "description": field.description or rules.get(name, ""),
         }
+
+
+def _rules(model: type[BaseModel]) -> dict[str, str]:
+    """What the `#:` lines above a model's fields say, where its source is at hand."""
+    try:
+        source = inspect.getsource(model)
+    except (OSError, TypeError):
+        return {}
+    found = re.findall(r"((?:^ +#: .*\n)+) +(\w+):", source, re.MULTILINE)
+    return {name: " ".join(re.findall(r"#: (.*)", lines)) for lines, name in found}
 
 
 def _keys(item: dict[str, Any]) -> str:
