@@ -12,6 +12,7 @@ from sqlalchemy import (
     case,
     false,
     func,
+    literal,
     select,
     update,
 )
@@ -23,6 +24,7 @@ from core.outbox.jobs import DeadJob, Job, JobState, NewJob, Paused, Stats, Stat
 from core.outbox.models import PauseKind, State, lane, outbox
 from core.outbox.wakeup import CHANNEL
 from core.storage.storage import Storage
+from core.storage.types import Moment
 
 _STATUS = {
     State.QUEUED: Status.QUEUED,
@@ -119,7 +121,8 @@ class Outbox:
     def _change(self, connection: Connection, row: Row[Any], *, open_jobs: int = 0, **values: Any) -> None:
         """Changes a job, its lane's count of open jobs, and lets a worker look at once."""
         connection.execute(update(outbox).where(outbox.c.id == row.id).values(**values))
-        now = self._storage.now(connection)
+        # Without its type the parameter of a CASE would be written as SQLAlchemy's own DateTime.
+        now = literal(self._storage.now(connection), Moment())
         connection.execute(
             update(lane)
             .where(lane.c.id == row.lane_id)
