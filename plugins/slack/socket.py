@@ -10,12 +10,13 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
-from core.contracts.errors import AdapterError, TemporaryFailure
+from core.contracts.errors import AdapterError, CredentialsRejected, PermanentFailure, TemporaryFailure
 from plugins.slack.api import SlackApi, is_loopback, quiet_logger
 from plugins.slack.settings import SlackSettings
 
@@ -24,7 +25,8 @@ logger = logging.getLogger(__name__)
 #: Silence of this many ping intervals means that the connection is dead, whatever it says.
 DEAF_AFTER = 4
 MAX_BACKOFF = 60.0
-#: Seconds for a connection to come up before it is built anew.
+CLOSE_TIMEOUT = 3.0
+#: Seconds for a connection to come up before it is built anew, at most.
 CONNECT_TIMEOUT = 15.0
 DEAF = "The Socket Mode connection to Slack is down; it is being rebuilt. Replies wait in Slack until then."
 
@@ -63,9 +65,12 @@ class Socket:
             began = time.monotonic()
             try:
                 await self._once()
-            except (OSError, TimeoutError, AdapterError) as error:
+                self._trouble(DEAF)
+            except (CredentialsRejected, PermanentFailure) as error:
+                self._trouble(f"Socket Mode cannot start; look at app_token and its connections:write. {error}")
+            except (OSError, TimeoutError, TemporaryFailure) as error:
+                self._trouble(DEAF)
                 logger.warning("Socket Mode failed", extra={"action": "socket_failed", "reason": type(error).__name__})
-            self._trouble(DEAF)
             # A connection that held for a while earns a quick new one.
             wait = 1.0 if time.monotonic() - began > MAX_BACKOFF else min(wait * 2, MAX_BACKOFF)
             await asyncio.sleep(min(wait, self._settings.ping_interval * DEAF_AFTER) * random.uniform(0.5, 1.0))
@@ -85,12 +90,12 @@ class Socket:
             handler.client.proxy = None
         handler.client.wss_uri = address
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
+            async with asyncio.timeout(min(CONNECT_TIMEOUT, DEAF_AFTER * self._settings.ping_interval)):
                 await handler.client.connect()  # type: ignore[no-untyped-call]
             self._trouble(None)
             await self._watch(handler)
         finally:
-            await _closed(handler.client.close)
+            await _closed(handler.client)
 
     async def _watch(self, handler: AsyncSocketModeHandler) -> None:
         interval = self._settings.ping_interval
@@ -102,7 +107,14 @@ class Socket:
                 return
 
 
-async def _closed(close: Callable[[], Awaitable[None]]) -> None:
+async def _closed(client: SocketModeClient) -> None:
     """Closes even while we are being cancelled, and never waits long for the other side."""
+
+    async def close() -> None:
+        await client.close()  # type: ignore[no-untyped-call]
+        # The SDK cancels its tasks and leaves them behind.
+        tasks = (client.message_processor, client.current_session_monitor, client.message_receiver)
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+
     with contextlib.suppress(OSError, TimeoutError, RuntimeError):
-        await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(close())), 3.0)
+        await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(close())), CLOSE_TIMEOUT)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -72,6 +73,7 @@ class SlackWorkplace:
         self._links: Remembered[str] = Remembered(runtime.now, lasts=timedelta(days=30))
         self._started = runtime.now()
         self._token_gone = asyncio.Event()
+        self._troubles: dict[str, str] = {}
         self._events = Events(desk, runtime, self._api, self._people, self._show_home, self._lose_token)
         self._listeners = Listeners(desk, runtime, self._api, self._people, self._events)
         self._intake = Intake(
@@ -109,18 +111,21 @@ class SlackWorkplace:
     async def listen(self) -> None:
         """Runs until cancelled: makes sure that Slack knows us, and holds the socket in Socket Mode."""
         try:
-            await asyncio.gather(self._stay_known(), self._hold_socket())
+            # Unlike gather, a group waits until the socket is closed.
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._stay_known())
+                group.create_task(self._hold_socket())
         finally:
             await self._listeners.close()
 
     async def _hold_socket(self) -> None:
         if self._settings.socket_mode:
-            await Socket(self._settings, self._api, self.app(), self._runtime.trouble).run()
+            await Socket(self._settings, self._api, self.app(), partial(self._trouble, "socket")).run()
 
     async def _stay_known(self) -> None:
         """Asks again who we are whenever the token was said to be gone, so that trouble ends when it does."""
         while True:
-            await authenticated(self._api, self._runtime.trouble)
+            await authenticated(self._api, partial(self._trouble, "token"))
             await self._token_gone.wait()
             self._token_gone.clear()
             self._api.forget_identity()
@@ -274,8 +279,16 @@ class SlackWorkplace:
         await self.show_queue(agent.agent_id, await self._desk.queue(agent))
 
     def _lose_token(self, sentence: str) -> None:
-        self._runtime.trouble(sentence)
+        self._trouble("token", sentence)
         self._token_gone.set()
+
+    def _trouble(self, source: str, sentence: str | None) -> None:
+        """Tells the core the first of the troubles there are; that one ended does not end another."""
+        if sentence is None:
+            self._troubles.pop(source, None)
+        else:
+            self._troubles[source] = sentence
+        self._runtime.trouble(next(iter(self._troubles.values()), None))
 
 
 class _Ourselves(AsyncAuthorize):

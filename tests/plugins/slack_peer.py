@@ -16,6 +16,7 @@ from core.contracts.content import Content, MediaKind, StoredFile
 from core.contracts.text import from_plain
 from core.contracts.workplace import Author, Card, Post, RoomRef, ThreadRef, Tone, WorkplaceRuntime
 from plugins.slack import WORKPLACE
+from plugins.slack.manifest import EVENTS, SCOPES
 from plugins.slack.workplace import SlackWorkplace
 from sandbox.slack import SlackSandbox
 from tests.plugins.fake_desk import FakeDesk
@@ -137,7 +138,7 @@ async def peer(*, socket_mode: bool = False, limits: bool = False, **settings: A
     rejected: list[str] = []
     timeout = aiohttp.ClientTimeout(total=2, connect=1)
     async with (
-        SlackSandbox(limits=limits, retry_delays=(0.0, 0.05, 0.1)) as slack,
+        SlackSandbox(limits=limits, retry_delays=(0.0, 0.05, 0.1), scopes=SCOPES, bot_events=EVENTS) as slack,
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
         bea = slack.add_user("bea", "Bea Baker", "bea@example.com", "Europe/Berlin")
