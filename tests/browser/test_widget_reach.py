@@ -16,7 +16,7 @@ from tests.browser.widget_page import Customer, shopping, until
 pytestmark = pytest.mark.browser
 
 KEY = "the website's secret, which it shares with the chat"
-PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True, "reduced_motion": "reduce"}
 
 
 def signed(user: str) -> str:

@@ -64,6 +64,7 @@ export class Session {
   #keep;
   #switched;
   #opening = null;
+  #life = 0;
   token = "";
   visitor = "";
   verified = false;
@@ -72,18 +73,19 @@ export class Session {
   constructor(keep, switched) {
     this.#keep = keep;
     this.#switched = switched;
-    this.visitor = keep.get("visitor") || "";
+    this.visitor = keep.get("session")?.visitor || "";
     // Another tab signed in or out.
     addEventListener("storage", (event) => {
-      if (event.key !== `${PREFIX}visitor` || (keep.get("visitor") || "") === this.visitor) return;
+      const visitor = keep.get("session")?.visitor || "";
+      if (event.key !== `${PREFIX}session` || visitor === this.visitor) return;
       this.token = "";
-      this.visitor = keep.get("visitor") || "";
+      this.visitor = visitor;
       this.#switched(false);
     });
   }
 
   get known() {
-    return Boolean(this.#keep.get("resume"));
+    return Boolean(this.#keep.get("session"));
   }
 
   // One request at a time, whoever asks; a new sign-in waits for the one before it.
@@ -92,14 +94,17 @@ export class Session {
       const result = await this.#opening.catch(() => null);
       if (result && !jwt) return result;
     }
-    this.#opening = this.#request(jwt);
+    // Two tabs that begin together must not become two visitors.
+    const alone = navigator.locks ? (work) => navigator.locks.request(`${PREFIX}session`, work) : (work) => work();
+    this.#opening = alone(() => this.#request(jwt));
     try { return await this.#opening; } finally { this.#opening = null; }
   }
 
   async #request(jwt) {
     let response;
+    const life = this.#life;
     try {
-      const body = JSON.stringify({ resume: this.#keep.get("resume") || "", jwt });
+      const body = JSON.stringify({ resume: this.#keep.get("session")?.resume || "", jwt });
       const headers = { "Content-Type": "application/json" };
       response = await fetch("session", { method: "POST", headers, body, signal: AbortSignal.timeout(15_000) });
     } catch {
@@ -107,17 +112,19 @@ export class Session {
     }
     const answer = await response.json().catch(() => ({}));
     if (!response.ok) throw new SessionError(answer.error?.code || "server", answer.error?.message || "", answer.error?.retry_after);
+    // She logged out meanwhile: this answer is about somebody who is no longer here.
+    if (life !== this.#life) throw new SessionError("network", "");
     const before = { visitor: this.visitor, verified: this.verified };
     this.token = answer.token;
     this.visitor = answer.visitor;
     this.verified = answer.verified;
-    this.#keep.set("resume", answer.resume);
-    this.#keep.set("visitor", answer.visitor);
+    this.#keep.set("session", { visitor: answer.visitor, resume: answer.resume });
     if (before.visitor && before.visitor !== answer.visitor) this.#switched(before.verified && !answer.verified);
     return answer;
   }
 
   forget() {
+    this.#life += 1;
     this.token = "";
     this.visitor = "";
     this.verified = false;
