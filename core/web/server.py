@@ -7,6 +7,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Self
 
+import structlog
 from aiohttp import web
 
 from core.contracts.bridge import ServesRoutes
@@ -15,6 +16,8 @@ from core.web import downloads, status
 from core.web.guard import Handler, guard, harden
 from core.web.parts import PARTS, SOURCE, Parts
 from core.web.webhooks import webhook
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Parts", "WebServer", "build"]
 
@@ -70,6 +73,7 @@ class WebServer:
             await self._runner.cleanup()
             raise
         self.port = self._runner.addresses[0][1]
+        log.info("serving", action="serving", url=self.url)
         return self
 
     async def __aexit__(

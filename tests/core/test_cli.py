@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +71,11 @@ def run(tmp_path: Path) -> Callable[..., Result]:
         "THREADBRIDGE_SETTINGS": str(tmp_path / "threadbridge.toml"),
         "COLUMNS": "200",
     }
-    return lambda *arguments, **options: CliRunner().invoke(app, arguments, env=environment, **options)
+
+    def running(*arguments: str, more: dict[str, str] | None = None, **options: Any) -> Result:
+        return CliRunner().invoke(app, arguments, env=environment | (more or {}), **options)
+
+    return running
 
 
 def write(folder: Path, work: Callable[[Storage, Connection], Any]) -> Any:
@@ -211,6 +216,18 @@ def test_wrong_settings_are_all_told_and_end_with_two(run: Callable[..., Result]
         assert (result.exit_code, result.stdout) == (2, ""), command
         assert 'there is no such channel; did you mean "webchat"?' in result.stderr
         assert "1 problem in " in result.stderr
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_the_example_has_no_mistakes(run: Callable[..., Result], tmp_path: Path, everything: bool) -> None:
+    """As it is, and with every setting in it that is commented out."""
+    text = (Path(__file__).parents[2] / "threadbridge.example.toml").read_text()
+    if everything:
+        text = re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE)
+    (tmp_path / "threadbridge.toml").write_text(text)
+    secrets = {"TELEGRAM_TOKEN": f"123456:{'a' * 35}", "DATABASE_URL": "postgresql://db/x", "METRICS_TOKEN": "m" * 20}
+    result = run("check", "--offline", more=secrets)
+    assert result.exit_code == 0, result.stderr
 
 
 def test_no_database_yet_names_the_way_out(run: Callable[..., Result]) -> None:
