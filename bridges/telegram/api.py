@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,6 +20,7 @@ DOWNLOAD_S = 60.0
 # https://core.telegram.org/bots/api#making-requests; the first row that fits a status and a description counts.
 _REFUSALS = (
     (403, "deactivated", FailureReason.RECIPIENT_GONE, "The customer deleted the Telegram account."),
+    (403, "initiate", FailureReason.RECIPIENT_GONE, "The customer has not started the bot yet."),
     (403, "", FailureReason.RECIPIENT_GONE, "The customer blocked the bot."),
     (400, "chat not found|user not found|PEER_ID_INVALID", FailureReason.RECIPIENT_GONE, "Telegram has no such chat."),
     (400, "REACTION", FailureReason.UNSUPPORTED, "Telegram does not offer this emoji as a reaction."),
@@ -66,7 +67,7 @@ class BotApi:
             return None
         raise _refusal(response.status, answer)
 
-    async def download(self, path: str) -> AsyncIterator[bytes]:
+    async def download(self, path: str) -> AsyncGenerator[bytes, None]:
         """The bytes of a file that getFile named. Raises as `Bridge.send`."""
         async with self._answer("GET", self._files + path, DOWNLOAD_S) as response:
             if response.status == 404:

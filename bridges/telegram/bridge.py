@@ -8,8 +8,8 @@ import json
 import logging
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -65,11 +65,8 @@ class TelegramBridge:
     """One bot."""
 
     def __init__(self, settings: TelegramSettings, runtime: Runtime) -> None:
-        self._runtime, self._webhook, self._secret = (
-            runtime,
-            settings.mode == "webhook",
-            settings.secret.get_secret_value(),
-        )
+        self._runtime, self._webhook = runtime, settings.mode == "webhook"
+        self._secret = settings.secret.get_secret_value()
         self._api = BotApi(runtime.session, settings.api_url.rstrip("/"), settings.token.get_secret_value())
 
     async def receive(self, request: WebhookRequest) -> Received:
@@ -187,10 +184,11 @@ class TelegramBridge:
         bot = await self._api.call("getMe", {})
         return f"{bot['first_name']} (@{bot['username']})"
 
-    async def fetch(self, source: str) -> AsyncIterator[bytes]:
+    async def fetch(self, source: str) -> AsyncGenerator[bytes, None]:
         file = await self._api.call("getFile", {"file_id": source})
-        async for chunk in self._api.download(file["file_path"]):
-            yield chunk
+        async with aclosing(self._api.download(file["file_path"])) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 def _answer(update: Json) -> dict[str, str]:

@@ -56,7 +56,7 @@ def events(update: Json, now: datetime) -> list[Event]:
                 MessageReceived(
                     **stamp,
                     at=_time(message["date"]),
-                    sender=_sender(message["from"], message["chat"], message.get("contact") or {}),
+                    sender=_sender(message["from"], message["chat"], message.get("contact", {})),
                     external_id=_id(message),
                     content=_content(message),
                     quote=_id(message["reply_to_message"]) if "reply_to_message" in message else None,
@@ -72,7 +72,7 @@ def events(update: Json, now: datetime) -> list[Event]:
                 ChoiceMade(
                     **stamp,
                     at=now,
-                    sender=_sender(press["from"], message["chat"]),
+                    sender=_sender(press["from"], message["chat"], {}),
                     external_id=_id(message),
                     value=value,
                     label=line(labels.get(value, value), limit=200),
@@ -105,7 +105,7 @@ def _map(place: Json) -> str:
     return "https://www.openstreetmap.org/?mlat={0:.6f}&mlon={1:.6f}#map=16/{0:.6f}/{1:.6f}".format(*where)
 
 
-def _sender(person: Json, chat: Json, contact: Json = {}) -> Sender:  # noqa: B006
+def _sender(person: Json, chat: Json, contact: Json) -> Sender:
     return Sender(
         external_id=str(person["id"]),
         name=_name(person),

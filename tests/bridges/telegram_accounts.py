@@ -22,6 +22,11 @@ from sandbox.telegram import TelegramSandbox
 from tests.bridges.runtime import KeptValue, RecordingRuntime
 
 SECRET = "hook-secret"
+#: A picture of one pixel.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000"
+    "000049454e44ae426082"
+)
 
 
 @dataclass

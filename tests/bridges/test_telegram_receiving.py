@@ -13,12 +13,7 @@ from core.contracts.richtext import Link, Mark, Paragraph, Text
 from core.contracts.text import from_plain, plain
 from sandbox.telegram import TelegramSandbox
 from tests.bridges.runtime import outbound
-from tests.bridges.telegram_accounts import Account, account, customer, webhook_account
-
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000"
-    "000049454e44ae426082"
-)
+from tests.bridges.telegram_accounts import PNG, Account, account, customer, webhook_account
 
 
 @pytest.fixture

@@ -35,13 +35,9 @@ from sandbox.faults import Fault
 from sandbox.telegram import TelegramSandbox
 from sandbox.telegram.messages import Bubble
 from tests.bridges.runtime import outbound
-from tests.bridges.telegram_accounts import Account, account, customer
+from tests.bridges.telegram_accounts import PNG, Account, account, customer
 from tests.judges.telegram import check_calls
 
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000"
-    "000049454e44ae426082"
-)
 #: 1 x 30 pixels: more than 20 times as high as wide, which Telegram shows as a file only.
 TALL = PNG[:20] + (30).to_bytes(4) + PNG[24:]
 FILES = {
