@@ -141,7 +141,9 @@ class SendHandler(CustomerHandler):
         message = repository.message(connection, message_id)
         repository.add_piece(connection, message.id, number, message.account, external_id)
         if message.external_id is None:
-            repository.change_message(connection, message.id, external_id=external_id)
+            # It stands in the transcript where it left, not where it was written.
+            position = contacts.next_cursor(connection, message.address_id)
+            repository.change_message(connection, message.id, external_id=external_id, position=position)
         if len(repository.pieces(connection, message.id)) < len(self._pieces(connection, message)):
             return
         now = self._context.storage.now(connection)

@@ -162,6 +162,11 @@ class DeskService(Desk):
     def _revised(self, connection: Connection, post: PostRef, content: Content | None) -> None:
         found = threads.post_at(connection, post)
         if found is None:
+            if content is None:
+                # Deleted before we heard of it: when that event comes, nothing leaves.
+                inbox.first_gesture(
+                    connection, post.workspace, f"{post.room}:{post.post}", self._storage.now(connection)
+                )
             return
         message = repository.message(connection, found.message_id)
         if message.direction is Direction.IN or message.deleted_at is not None:

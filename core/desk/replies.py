@@ -22,6 +22,9 @@ from core.conversations.models import Conversation, Direction, Message, State
 from core.conversations.service import ConversationService, actor
 from core.conversations.threads import ThreadLink
 
+#: Vendors deliver events of one moment in any order; a reply waits at least this long.
+SETTLE = timedelta(milliseconds=300)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
@@ -43,7 +46,8 @@ class Replies:
         self._service = service
         self._messages = messages
         self._dispatcher = dispatcher
-        self._hold = hold
+        # Even without a hold, a reply waits for those that were written before it and are delivered after it.
+        self._hold = max(hold, SETTLE)
 
     def tell(self, connection: Connection, where: Where, text: str, *actions: Action, once: str = "") -> None:
         """A private word to the agent; with `once`, only the first time in this conversation."""
@@ -81,7 +85,7 @@ class Replies:
             where.agent,
             content,
             quote_id=quoted.message_id if quoted else None,
-            hold_until=where.now + self._hold if hold and self._hold else None,
+            hold_until=where.now + self._hold if hold else None,
             at=at,
             now=where.now,
         )
@@ -170,9 +174,12 @@ class Replies:
             self._messages.advance(connection, changed, DeliveryStatus.CANCELLED, where.now)
             self.tell(connection, where, "Deleted in time: the customer did not get it.")
         else:
-            hold_until = where.now + self._hold if self._hold else None
             repository.change_message(
-                connection, message.id, hold_until=hold_until, status=DeliveryStatus.QUEUED.value, problem=""
+                connection,
+                message.id,
+                hold_until=where.now + self._hold,
+                status=DeliveryStatus.QUEUED.value,
+                problem="",
             )
             changed = repository.message(connection, message.id)
             self._dispatcher.send(connection, changed, waiting=False, now=where.now)
