@@ -17,6 +17,7 @@ from core.contracts.errors import (
     PermanentFailure,
     TemporaryFailure,
 )
+from core.contracts.text import is_empty
 from core.contracts.workplace import Post, PostRef, RoomRef, ThreadRef
 from plugins.slack import render
 from plugins.slack.api import SlackApi
@@ -73,7 +74,8 @@ class Posting:
     async def redraw(self, room: str, ts: str, post: Post, draw: Draw) -> None:
         """Draws a post of ours again. Raises as `Bridge.send`."""
         await self._laid_out("chat.update", {"channel": room, "ts": ts}, draw(post))
-        if post.deleted and not any(content.attachments for content in (post.content, *post.more)):
+        contents = (post.content, *post.more)
+        if not any(content.attachments for content in contents) and all(is_empty(one.body) for one in contents):
             await self._take_files(room, ts)
 
     async def find(self, room: RoomRef, thread: ThreadRef | None, key: str, since: datetime) -> PostRef | None:
@@ -155,7 +157,7 @@ class Posting:
             logger.warning("A lost file could not be told", extra={"action": "files_lost", "reason": str(error)})
 
     async def _take_files(self, room: str, ts: str) -> None:
-        """The customer took her message back, so its files go too."""
+        """Nothing is left of a message that the customer took back, so its files go too."""
         try:
             answer = await self._api.call(
                 "conversations.replies", channel=room, ts=ts, limit=1, include_all_metadata=True

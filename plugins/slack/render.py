@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.richtext import Document, Link, Mark
@@ -42,11 +44,11 @@ DO, ASK, OPEN = "tb_do", "tb_ask", "tb_open"
 BUTTON_STYLES = frozenset({"primary", "danger"})
 
 KINDS = {
-    MediaKind.IMAGE: ("🖼️", "a picture"),
-    MediaKind.VIDEO: ("🎬", "a video"),
-    MediaKind.AUDIO: ("🎵", "a sound"),
-    MediaKind.VOICE: ("🎤", "a voice message"),
-    MediaKind.FILE: ("📎", "a file"),
+    MediaKind.IMAGE: "🖼️",
+    MediaKind.VIDEO: "🎬",
+    MediaKind.AUDIO: "🎵",
+    MediaKind.VOICE: "🎤",
+    MediaKind.FILE: "📎",
 }
 
 
@@ -95,9 +97,20 @@ def persona(tone: Tone, author: Author) -> dict[str, str]:
     # Slack draws a name as it is; angle brackets are kept out of a field that reaches notifications.
     name = line(author.name, limit=MAX_USERNAME).replace("<", "‹").replace(">", "›")
     shown = {"username": name} if name else {}
-    if author.avatar_url.startswith("https://") and safe_url(author.avatar_url):
+    if is_public(author.avatar_url):
         shown["icon_url"] = author.avatar_url
     return shown
+
+
+def is_public(address: str) -> bool:
+    """Whether Slack's own servers could fetch a picture there."""
+    if not address.startswith("https://") or not safe_url(address):
+        return False
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith((".local", ".localhost", ".internal", ".invalid", ".test"))
 
 
 def summary(item: Post) -> str:
@@ -106,7 +119,7 @@ def summary(item: Post) -> str:
         return fallback(f"🗑️ {_who(item)} deleted a message")
     words = "\n\n".join(filter(None, (plain(content.body) for content in (item.content, *item.more))))
     if not words and (files := [file for content in (item.content, *item.more) for file in content.attachments]):
-        words = f"{KINDS[files[0].kind][0]} {', '.join(file.name for file in files)}"
+        words = f"{KINDS[files[0].kind]} {', '.join(file.name for file in files)}"
     return fallback(f"⚠️ {words}" if item.tone is Tone.FAILURE else words)
 
 
@@ -124,6 +137,8 @@ def _body(item: Post, permalink: Permalink) -> list[Block]:
         for content in (item.content, *item.more):
             blocks += _content(content, lead, trusted, failure=item.tone is Tone.FAILURE)
             lead = []
+    if not blocks:
+        blocks += _small("✂️ Nothing is left of this message")
     if item.edited:
         blocks += _small(f"✏️ Edited by {_who(item)}")
     if item.reactions:
@@ -135,19 +150,24 @@ def _content(content: Content, lead: list[Block], trusted: bool, *, failure: boo
     parts = [*lead, *elements(content.body, trusted=trusted)]
     if failure:
         parts = _prefixed("⚠️ ", parts)
+    blocks = rich_text(parts)
     files = [file for file in content.attachments if file.problem is None]
     if is_empty(content.body) and files:
-        emoji, kind = KINDS[files[0].kind]
-        named = ", ".join(file.name for file in files)
-        said = f"{emoji} Sent {kind if len(files) == 1 else f'{len(files)} files'}: "
-        parts.append(section(text(said, "italic"), text(named, "italic")))
-    blocks = rich_text(parts)
+        # The file itself follows as a message of the app's own; this line says whose it is.
+        blocks += _small("   ".join(f"{KINDS[file.kind]} {file.name}{_size(file)}" for file in files))
     for file in content.attachments:
         if file.problem is not None:
             blocks += problem(file, file.problem)
     if content.choices:
         blocks += _small("Offered: " + "  ·  ".join(choice.label for choice in content.choices))
     return blocks
+
+
+def _size(file: Attachment) -> str:
+    if file.size is None:
+        return ""
+    kilobytes = max(1, round(file.size / 1024))
+    return f" · {kilobytes} KB" if kilobytes < 1024 else f" · {kilobytes / 1024:.1f} MB"
 
 
 def problem(file: Attachment, sentence: str) -> list[Block]:

@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.contracts.content import TextUnit
 from core.contracts.richtext import Document
-from core.contracts.text import cut, line
+from core.contracts.text import cut, from_plain, line, split
 from core.contracts.workplace import FieldKind, Form, FormField, Queue, QueueItem, ThreadRef
 from plugins.slack.parse import Names, document_of
 from plugins.slack.render import MAX_BUTTONS, OPEN, Block, Permalink, button
-from plugins.slack.richtext import plain_text, rich_text, section, text
+from plugins.slack.richtext import elements, plain_text, rich_text, section, text
 
 # https://docs.slack.dev/reference/views/modal-views
 MAX_TITLE = 24
 MAX_LABEL = 2_000
 MAX_OPTIONS = 100
+#: Characters of one block of a form's text, and blocks of it.
+MAX_PART = 2_900
+MOST_PARTS = 40
 MAX_OPTION = 75
 MAX_INITIAL = 3_000
 #: private_metadata; what an action carries is an id, so this is never reached.
@@ -38,16 +42,21 @@ class Asked:
 
 def modal(form: Form, asked: Asked) -> Block:
     """A form as views.open takes it."""
-    blocks: list[Block] = list(rich_text([section(text(cut(form.text, MAX_LABEL)))] if form.text.strip() else []))
+    blocks: list[Block] = []
+    for part in split(from_plain(form.text), limit=MAX_PART, unit=TextUnit.CHARACTER)[:MOST_PARTS]:
+        blocks += rich_text(elements(part))
     blocks += [_input(field) for field in form.fields]
+    closes = {"close": plain_text("Cancel"), "submit": plain_text(line(form.submit, limit=MAX_TITLE) or "Send")}
+    if not form.fields:
+        # Something to read: there is nothing to submit.
+        closes = {"close": plain_text(line(form.submit, limit=MAX_TITLE) or "Close")}
     metadata = [asked.thread.room, asked.thread.thread, asked.action, asked.value]
     return {
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": json.dumps(metadata, ensure_ascii=False)[:MAX_METADATA],
         "title": plain_text(line(form.title, limit=MAX_TITLE) or "Threadbridge"),
-        "submit": plain_text(line(form.submit, limit=MAX_TITLE) or "Send"),
-        "close": plain_text("Cancel"),
+        **closes,
         "blocks": blocks,
     }
 

@@ -36,6 +36,7 @@ from plugins.slack.events import Events
 from plugins.slack.files import Files
 from plugins.slack.intake import Intake, micros
 from plugins.slack.listeners import Listeners
+from plugins.slack.manifest import SCOPES
 from plugins.slack.people import People
 from plugins.slack.posting import Posting
 from plugins.slack.remembered import Remembered
@@ -248,7 +249,11 @@ class SlackWorkplace:
 
     async def check(self) -> str:
         us = await self._api.who_am_i()
-        return f"Slack workspace {us.team} ({us.team_id}), as @{us.user}"
+        if self._settings.socket_mode:
+            await self._api.open_socket()
+        lacking = sorted(set(SCOPES) - us.scopes) if us.scopes else []
+        lacks = f"; it lacks {', '.join(lacking)}: reinstall the app with our manifest" if lacking else ""
+        return f"Slack workspace {us.team} ({us.team_id}), as @{us.user}{lacks}"
 
     def _permalink(self, place: ThreadRef | PostRef) -> str:
         us = self._api.known

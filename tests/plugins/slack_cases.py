@@ -181,6 +181,7 @@ FORMS: dict[str, Form] = {
             FormField(id="subject", label="Subject", kind=FieldKind.TEXT, optional=True, hint="Only for email."),
         ),
     ),
+    "to_read": Form(title="Full message", submit="", text="A line of a long mail.\n" * 400, fields=()),
     "hostile": Form(
         title=HOSTILE,
         submit=HOSTILE,

@@ -274,6 +274,14 @@ async def test_rooms_and_permalinks(here: Peer) -> None:
     address = await here.workplace.permalink(thread)
     assert address == here.workplace._permalink(thread)
     assert await here.workplace.check() == "Slack workspace Sandbox (T0SANDBOX1), as @threadbridge"
+    here.slack.world.scopes.discard("reactions:write")
+    assert "lacks reactions:write" in await here.workplace.check()
+
+
+async def test_a_token_of_another_workspace_is_refused() -> None:
+    async with peer(team="T0OTHER") as here:
+        with pytest.raises(PermanentFailure, match="T0SANDBOX1"):
+            await here.workplace.check()
 
 
 def refusal(error: str, **more: Any) -> Fault:

@@ -220,6 +220,32 @@ def test_escapes_never_make_the_fallback_too_long() -> None:
     assert drawn.text.replace("&amp;", "") == "…"
 
 
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("https://cdn.example.com/a.png", True),
+        ("http://cdn.example.com/a.png", False),
+        ("https://localhost/a.png", False),
+        ("https://intranet/a.png", False),
+        ("https://10.0.0.7/a.png", False),
+        ("https://[::1]/a.png", False),
+        ("https://8.8.8.8/a.png", True),
+        ("", False),
+    ],
+)
+def test_only_public_pictures_are_given_to_slack(address: str, public: bool) -> None:
+    assert ("icon_url" in render.persona(Tone.CUSTOMER, Author(name="Jane", avatar_url=address))) is public
+
+
+def test_a_long_text_to_read_is_all_there() -> None:
+    form = slack_cases.FORMS["to_read"]
+    view = views.modal(form, views.Asked(thread=THREAD, action="full_text", value="m"))
+    check_view(view)
+    assert "submit" not in view
+    shown = "".join(element["text"] for element in elements(view["blocks"]) if element.get("type") == "text")
+    assert shown.count("A line of a long mail.") == 400
+
+
 def test_a_notification_says_what_the_message_says() -> None:
     assert messages()["rich"].text.startswith("Return an order\n\nRead this")
     assert plain(slack_cases.RICH).startswith("Return an order\n\nRead this")
