@@ -171,3 +171,13 @@ async def test_slack_being_slow_about_who_she_is_does_not_lose_the_press(here: P
     here.slack.faults.order("users.info", Fault(delay=1.0))
     assert (await here.slack.person_presses(here.bea, here.room, thread.thread, "tb_do:claim:0")).ok
     assert (await here.desk.wait("act"))["agent"].agent_id == here.bea
+
+
+async def test_the_environment_of_another_slack_app_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Bolt reads these by itself; the client's id and secret would make it wait for an OAuth installation.
+    for name in ("BOT_TOKEN", "SIGNING_SECRET", "CLIENT_ID", "CLIENT_SECRET", "VERIFICATION_TOKEN", "APP_TOKEN"):
+        monkeypatch.setenv(f"SLACK_{name}", "another-app")
+    async with peer() as here:
+        thread = await card(here)
+        assert (await here.slack.person_presses(here.bea, here.room, thread.thread, "tb_do:claim:0")).ok
+        await here.desk.wait("act")
