@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -27,9 +28,13 @@ Json = Mapping[str, Any]
 
 #: Largest request that is read; Slack's own stay far below it.
 MAX_BODY = 1024 * 1024
+#: Seconds for a body to arrive.
+READ_DEADLINE = 10.0
 # https://docs.slack.dev/authentication/verifying-requests-from-slack
 #: Seconds that a request's timestamp may differ from our clock.
 MAX_AGE = 300
+#: What a refusal is counted as, by status.
+REASONS = {401: "signature", 408: "too_slow", 413: "too_large", 415: "encoded"}
 #: What our own posts are marked with, so that their echo tells that they arrived.
 METADATA = "threadbridge_post"
 
@@ -166,9 +171,7 @@ class Intake:
             self.verify(request.headers, body)
             text = self._well_formed(request, body)
         except RequestRejected as rejected:
-            self._runtime.rejected(
-                {401: "signature", 413: "too_large", 415: "encoded"}.get(rejected.status, "malformed")
-            )
+            self._runtime.rejected(REASONS.get(rejected.status, "malformed"))
             return web.Response(status=rejected.status, text=str(rejected))
         try:
             bolt_request = AsyncBoltRequest(body=text, query=request.query_string, headers=dict(request.headers))
@@ -183,10 +186,14 @@ class Intake:
         if (request.content_length or 0) > MAX_BODY:
             raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
         body = bytearray()
-        async for chunk in request.content.iter_chunked(64 * 1024):
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
+        try:
+            async with asyncio.timeout(READ_DEADLINE):
+                async for chunk in request.content.iter_chunked(64 * 1024):
+                    body += chunk
+                    if len(body) > MAX_BODY:
+                        raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
+        except TimeoutError:
+            raise RequestRejected(f"The body took longer than {READ_DEADLINE:g} s.", status=408) from None
         return bytes(body)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:

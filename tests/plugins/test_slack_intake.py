@@ -1,5 +1,6 @@
 """The way in: what is not Slack's is refused and counted, what is ours is kept before Slack hears so."""
 
+import asyncio
 import hashlib
 import hmac
 import io
@@ -114,6 +115,20 @@ async def test_a_malformed_form_is_refused(here: Peer) -> None:
 async def test_what_is_too_large_is_refused_unread(here: Peer) -> None:
     assert await call(here, bytes(MAX_BODY + 1)) == 413
     assert here.rejected == ["too_large"]
+
+
+async def test_what_takes_too_long_is_refused(here: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugins.slack.intake.READ_DEADLINE", 0.05)
+    never = asyncio.Event()
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"{"
+        await never.wait()
+
+    async with here.session.post(f"{here.url}/events", data=dripping()) as response:
+        assert response.status == 408
+        never.set()
+    assert here.rejected == ["too_slow"]
 
 
 async def test_an_event_that_could_not_be_kept_comes_again(here: Peer) -> None:
