@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from bridges.webchat.identity import Visitor
 from bridges.webchat.protocol import About, Chosen, Delete, Delivered, Edit, React, Read, Send, TypingNow
@@ -30,7 +29,7 @@ class Item(_Model):
     """One gesture of one visitor, complete in itself so that it can be done again later."""
 
     v: Literal[1] = 1
-    at: datetime
+    at: AwareDatetime
     visitor: Visitor
     about: About = About()
     #: What she did; uploads of a `send` are already in `files`.

@@ -160,7 +160,8 @@ export class Log {
     const label = this.#context.texts.t("typing", { name: person.name });
     if (!this.typing.firstChild) {
       const dots = el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
-      this.typing.append(avatar(person.name, person.avatar), dots, el("span", { class: "hidden" }, label));
+      const row = el("div", { class: "typing-row" }, avatar(person.name, person.avatar), dots, el("span", { class: "hidden" }, label));
+      this.typing.append(row);
     }
     if (this.#atBottom) this.toBottom(false);
     this.#typingTimer = setTimeout(() => this.showTyping(null), seconds * 1000);

@@ -33,8 +33,8 @@ function drawFile(file, texts) {
   if (file.kind === "video") return el("video", { src: address, controls: true, preload: "metadata", "aria-label": file.name });
   return el("a", { class: "file", href: address, download: file.name, "aria-label": texts.t("download", { name: file.name }) },
     el("span", { class: "file-icon" }, icon("file")),
-    el("span", { class: "file-name", dir: "auto" }, file.name),
-    el("span", { class: "file-size" }, file.size ? texts.size(file.size) : ""));
+    el("span", { class: "file-name" }, el("bdi", {}, file.name)),
+    el("span", { class: "file-size" }, el("bdi", {}, file.size ? texts.size(file.size) : "")));
 }
 
 function drawQuote(item, { texts, store, log }) {
