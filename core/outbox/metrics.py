@@ -27,6 +27,11 @@ class OutboxMetrics:
         self.lost = Counter(
             "threadbridge_outbox_leases_lost_total", "Lanes that were taken from this worker", registry=registry
         )
+        self.waits = Counter(
+            "threadbridge_outbox_waits_total",
+            "Lanes that were due and had to wait for a rate or a time",
+            registry=registry,
+        )
         self.merged = Counter(
             "threadbridge_outbox_merged_total", "Jobs that went out in another job's call", registry=registry
         )

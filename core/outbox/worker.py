@@ -95,7 +95,7 @@ class Worker:
         self._busy: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._abandoned: set[int] = set()
         self._clock = (datetime.min.replace(tzinfo=UTC), 0.0)
-        self._stopping = False
+        self._stop = asyncio.Event()
         self._running = False
         self._uncertain = False
         self._next_due: datetime | None = None
@@ -120,7 +120,7 @@ class Worker:
             stack.enter_context(file_lock(self._storage.url))
             if not self._storage.shared:
                 await self._storage.write(self._leases.start_over)
-            self._stopping = False
+            self._stop = stop
             try:
                 await self._supervise(stop)
             finally:
@@ -146,7 +146,7 @@ class Worker:
         self._running = True
         try:
             done, _ = await asyncio.wait([waiting, *services], return_when=asyncio.FIRST_COMPLETED)
-            self._stopping = True
+            stop.set()  # Also if a service failed.
             for task in services[1:3]:
                 task.cancel()
             await asyncio.gather(*services[1:3], return_exceptions=True)
@@ -229,6 +229,7 @@ class Worker:
             return 0
         loop = asyncio.get_running_loop()
         self._clock = (now, loop.time())
+        self.metrics.waits.inc(seen - len(claimed))
         for one in claimed:
             if one.due_at is not None:
                 self.metrics.wake_up.observe(max(0.0, (now - one.due_at).total_seconds()))
@@ -263,7 +264,7 @@ class Worker:
                 return
             except StorageError as error:
                 outcome = judge(error, claimed, self._chance, handler=self._handlers.get(claimed.job.op))
-            outcome = replace(outcome, keep=turn < TURN and not self._stopping)
+            outcome = replace(outcome, keep=turn < TURN and not self._stop.is_set())
             follows = await self._finisher.finish(outcome)
             if isinstance(follows, Claimed):
                 claimed = follows
