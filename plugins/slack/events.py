@@ -51,6 +51,7 @@ class Events:
         people: People,
         show_home: Callable[[AgentProfile], Awaitable[None]],
         token_gone: Callable[[str], None],
+        rooms_changed: Callable[[], None],
     ) -> None:
         self._desk = desk
         self._workspace = runtime.workspace
@@ -58,6 +59,7 @@ class Events:
         self._people = people
         self._show_home = show_home
         self._token_gone = token_gone
+        self._rooms_changed = rooms_changed
 
     async def handle(self, raw: bytes) -> None:
         """One event as `Intake` accepted it."""
@@ -129,6 +131,7 @@ class Events:
         room = str(channel.get("id") if isinstance(channel, dict) else channel)
         if kind == "member_joined_channel" and event.get("user") != (await self._api.identity()).user_id:
             return
+        self._rooms_changed()
         detail = ""
         if kind == "channel_id_changed":
             detail = str(event["new_channel_id"])

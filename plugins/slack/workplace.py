@@ -75,7 +75,11 @@ class SlackWorkplace:
         self._started = runtime.now()
         self._token_gone = asyncio.Event()
         self._troubles: dict[str, str] = {}
-        self._events = Events(desk, runtime, self._api, self._people, self._show_home, self._lose_token)
+        # The core asks again and again while a room is closed, and Slack allows twenty such calls a minute.
+        self._rooms: Remembered[Sequence[tuple[str, str]]] = Remembered(runtime.now, lasts=timedelta(seconds=20))
+        self._events = Events(
+            desk, runtime, self._api, self._people, self._show_home, self._lose_token, partial(self._rooms.drop, "")
+        )
         self._listeners = Listeners(desk, runtime, self._api, self._people, self._events)
         self._intake = Intake(
             runtime,
@@ -230,6 +234,9 @@ class SlackWorkplace:
         return known
 
     async def rooms(self) -> Sequence[tuple[str, str]]:
+        known = self._rooms.get("")
+        if known is not None:
+            return known
         found: list[tuple[str, str]] = []
         cursor = ""
         for _ in range(MOST_PAGES):
@@ -245,6 +252,7 @@ class SlackWorkplace:
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 break
+        self._rooms.put("", found)
         return found
 
     async def check(self) -> str:

@@ -271,6 +271,11 @@ async def test_rooms_and_permalinks(here: Peer) -> None:
     thread = await here.open()
     here.slack.add_channel("elsewhere", members=[here.bea])
     assert await here.workplace.rooms() == [(here.room, "support")]
+    assert await here.workplace.rooms() == [(here.room, "support")]
+    assert sum(call.method == "conversations.list" for call in here.slack.calls) == 1
+    here.slack.rename_channel(here.room, "help")
+    await here.settle()
+    assert await here.workplace.rooms() == [(here.room, "help")]
     address = await here.workplace.permalink(thread)
     assert address == here.workplace._permalink(thread)
     assert await here.workplace.check() == "Slack workspace Sandbox (T0SANDBOX1), as @threadbridge"
