@@ -33,7 +33,7 @@ async def _serve(stage: Stage, port: int) -> int:
         slack=stage.slack,
         telegram=stage.telegram,
         mail=stage.mail,
-        widget_url=stage.widget_url,
+        widget_url=f"{stage.website}/widget.js",
         agents=[stage.bea, stage.omar],
         rooms=[stage.support, stage.vip],
         port=port if _is_free(port) else 0,

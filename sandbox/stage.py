@@ -181,8 +181,9 @@ class Stage:
             await self.app.__aexit__(None, None, None)
 
     @property
-    def widget_url(self) -> str:
-        return f"{self.url}/bridges/website/widget.js"
+    def website(self) -> str:
+        """Address of the web chat's account."""
+        return f"{self.url}/bridges/website"
 
 
 def _free_port() -> int:

@@ -167,6 +167,7 @@ class App:
             service=conversations,
             messages=messages,
             dispatcher=dispatcher,
+            outbox=self.outbox,
             files=self.files,
             bridges=self.bridges,
             workplaces=self.workplaces,
@@ -217,6 +218,7 @@ class App:
             background = [
                 asyncio.create_task(work)
                 for work in (
+                    self.supervisor.learn_rooms(),
                     self.supervisor.probe(),
                     self.supervisor.prune(),
                     self._redo_asked(),

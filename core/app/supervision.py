@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from core.contracts.bridge import Bridge
 from core.contracts.errors import AdapterError
-from core.contracts.workplace import Desk, RoomChange, Workplace
+from core.contracts.workplace import Desk, RoomChange, RoomRef, Workplace
 from core.conversations import events, inbox
 from core.conversations.events import Fact
 from core.conversations.service import SYSTEM
@@ -66,6 +66,20 @@ class Supervisor:
                 delay = _RESTART_SECONDS[0]
             await asyncio.sleep(delay)
             delay = min(delay * 2, _RESTART_SECONDS[1])
+
+    async def learn_rooms(self) -> None:
+        """Learns the ids of rooms, which the settings may name, until every workspace has answered."""
+        unknown = dict(self._workplaces)
+        while unknown:
+            for workspace, workplace in list(unknown.items()):
+                try:
+                    found = await workplace.rooms()
+                    await self._storage.write(partial(_note_rooms, workspace=workspace, found=found))
+                except (AdapterError, StorageError) as problem:
+                    log.warning("Rooms could not be listed", workspace=workspace, problem=str(problem))
+                else:
+                    del unknown[workspace]
+            await asyncio.sleep(self._probe_seconds)
 
     async def probe(self) -> None:
         """Asks paused accounts, workspaces and rooms, again and again, whether they are back."""
@@ -123,3 +137,8 @@ class Supervisor:
 
     def _prune_once(self, connection: Connection) -> int:
         return inbox.prune(connection, self._storage.now(connection) - _INBOX_KEPT)
+
+
+def _note_rooms(connection: Connection, workspace: str, found: Sequence[tuple[str, str]]) -> None:
+    for room, name in found:
+        rooms.change_room(connection, RoomRef(workspace=workspace, room=room), name=name[:200])

@@ -97,11 +97,13 @@ class ConversationService:
         room = ref.room
         if room.startswith("#"):
             room = rooms.named(connection, ref.workspace, room) or room
+        link_id = new_id()
         link = ThreadLink(
-            id=new_id(),
+            id=link_id,
             conversation_id=conversation_id,
             workspace=ref.workspace,
             room=room,
+            place=f"{ref.workspace}:{room}:{link_id}",
             thread=None,
             first_message_id=None,
             card_hash="",

@@ -33,6 +33,8 @@ thread_links = Table(
     Column("conversation_id", Id, ForeignKey("conversations.id"), nullable=False, index=True),
     Column("workspace", String(64), nullable=False),
     Column("room", String(128), nullable=False),
+    # Part of the keys of its lanes: the room as it was called when the link was made, so it never changes.
+    Column("place", String(256), nullable=False),
     # Null until the opening post stands.
     Column("thread", String(128)),
     # The message shown in the opening post.
@@ -68,6 +70,7 @@ class ThreadLink:
     conversation_id: UUID
     workspace: str
     room: str
+    place: str
     thread: str | None
     first_message_id: UUID | None
     card_hash: str
@@ -107,6 +110,11 @@ def change_link(connection: Connection, link_id: UUID, **values: Any) -> None:
 
 def link(connection: Connection, link_id: UUID) -> ThreadLink:
     return _to_link(connection.execute(select(thread_links).where(thread_links.c.id == link_id)).one())
+
+
+def opened(connection: Connection, link_id: UUID, ref: PostRef, message_id: UUID, card_hash: str = "") -> None:
+    """The opening post stands, with that message in it."""
+    change_link(connection, link_id, room=ref.room, thread=ref.thread, first_message_id=message_id, card_hash=card_hash)
 
 
 def find_link(connection: Connection, link_id: UUID) -> ThreadLink | None:

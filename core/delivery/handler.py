@@ -19,6 +19,7 @@ from core.conversations.events import Fact
 from core.conversations.messages import MessageService
 from core.conversations.service import SYSTEM, ConversationService
 from core.outbox.jobs import Done, Job
+from core.outbox.repository import Outbox
 from core.storage.files import FileStore
 from core.storage.storage import Storage
 
@@ -31,6 +32,7 @@ class Context:
     service: ConversationService
     messages: MessageService
     dispatcher: Dispatcher
+    outbox: Outbox
     files: FileStore
     bridges: Mapping[str, Bridge]
     workplaces: Mapping[str, Workplace]

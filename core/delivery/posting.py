@@ -50,7 +50,7 @@ class ThreadHandler(JobHandler):
         return self._context.workplaces[name]
 
     def held(self, connection: Connection, job: Job, sentence: str) -> None:
-        if "link" not in job.payload:
+        if any(paused.scope == job.scope for paused in self._context.outbox.paused(connection)):
             super().held(connection, job, sentence)
             return
         link = threads.link(connection, link_id(job))
@@ -108,14 +108,7 @@ class PostHandler(ThreadHandler):
         return await self._context.storage.read(lambda connection: threads.link(connection, link.id))
 
     def _opened(self, connection: Connection, link: ThreadLink, job: Job, ref: PostRef, fingerprint: str) -> None:
-        threads.change_link(
-            connection,
-            link.id,
-            room=ref.room,
-            thread=ref.thread,
-            first_message_id=message_id(job),
-            card_hash=fingerprint,
-        )
+        threads.opened(connection, link.id, ref, message_id(job), fingerprint)
         threads.add_post(connection, ref, link.id, message_id(job), job.payload["part"])
         # What changed while the thread was being opened is drawn now.
         now = self._context.storage.now(connection)

@@ -353,7 +353,8 @@ class DeskService(Desk):
     def _room_changed(self, connection: Connection, room: RoomRef, change: RoomChange, detail: str) -> None:
         now = self._storage.now(connection)
         source = f"{room.workspace}/{room.room}"
-        lanes = [f"{kind}:{room.workspace}:{room.room}:" for kind in ("post", "card")]
+        names = [room.room, f"#{rooms.room_name(connection, room)}"]
+        lanes = [f"{kind}:{room.workspace}:{name}:" for kind in ("post", "card") for name in names]
         data = {"workspace": room.workspace, "room": room.room, "detail": detail}
         match change:
             case RoomChange.CLOSED:
@@ -384,11 +385,13 @@ class DeskService(Desk):
 
     def _posted(self, connection: Connection, post: PostRef, key: str) -> None:
         kind, _, rest = key.partition(":")
+        if kind == "post":
+            link_id, message_id, part = rest.split(":")
+            link = threads.find_link(connection, UUID(link_id))
+            if link is None:
+                return
+            if link.thread is None:
+                threads.opened(connection, link.id, post, UUID(message_id))
+                self._dispatcher.refresh_card(connection, link.conversation_id, self._storage.now(connection))
+            threads.add_post(connection, post, link.id, UUID(message_id), int(part))
         self._outbox.settle(connection, key, post.post)
-        if kind != "post":
-            return
-        link_id, message_id, part = rest.split(":")
-        link = threads.find_link(connection, UUID(link_id))
-        message = repository.find_message(connection, UUID(message_id))
-        if link is not None and message is not None and link.thread is not None:
-            threads.add_post(connection, post, link.id, message.id, int(part))

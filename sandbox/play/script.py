@@ -203,7 +203,7 @@ async def play(stage: Stage, *, as_json: bool) -> int:
         agent = SlackAgent(stage.slack, stage.bea, stage.support)
         customers: list[Customer] = []
         if "webchat" in stage.options.channels:
-            visitor = Visitor(f"{stage.url}/bridges/website", about={"name": "Wilma"})
+            visitor = Visitor(stage.website, about={"name": "Wilma"})
             customers.append(WebCustomer(await stack.enter_async_context(visitor), "Wilma"))
         if "telegram" in stage.options.channels:
             customers.append(TelegramCustomer(stage.telegram, "Tariq"))

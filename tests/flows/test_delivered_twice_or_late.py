@@ -69,8 +69,8 @@ async def test_twenty_at_once(set_stage: Opens) -> None:
 
 async def test_the_same_send_from_two_tabs(set_stage: Opens) -> None:
     """A browser that lost the answer sends again with the same id, here twenty times at once over two sockets."""
-    async with set_stage() as stage, Visitor(f"{stage.url}/bridges/website") as first:
-        async with Visitor(f"{stage.url}/bridges/website", resume=first.resume) as second:
+    async with set_stage() as stage, Visitor(stage.website) as first:
+        async with Visitor(stage.website, resume=first.resume) as second:
             assert second.visitor_id == first.visitor_id
             await asyncio.gather(
                 *(tab.send("message-0.", client_id="same-client-id") for tab in (first, second) for _ in range(5))
@@ -83,7 +83,7 @@ async def test_the_same_send_from_two_tabs(set_stage: Opens) -> None:
 
 
 async def test_an_agents_events_twice_and_reversed(set_stage: Opens) -> None:
-    async with set_stage(socket_mode=False) as stage, Visitor(f"{stage.url}/bridges/website") as visitor:
+    async with set_stage(socket_mode=False) as stage, Visitor(stage.website) as visitor:
         await visitor.send("message-0.")
         [opening] = await until(lambda: threads(stage), "the thread")
         stage.slack.deliver_twice = True
