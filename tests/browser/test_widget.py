@@ -89,11 +89,16 @@ async def test_what_is_written_without_a_connection_is_sent_once_later(browser: 
         for number in range(3):
             await jane.send(f"Meanwhile {number}")
         await expect(jane.message("Meanwhile 2")).to_contain_text("Sending")
+        chooser = jane.chat.locator("input[type=file]")
+        await chooser.set_input_files({"name": "lamp.png", "mimeType": "image/png", "buffer": PNG})
+        await expect(jane.chat.locator(".chip")).to_contain_text("lamp.png could not be uploaded.")
         await jane.core.answer(jane.visitor, "From us, meanwhile")
         await jane.page.context.set_offline(False)
         await expect(jane.message("Meanwhile 2")).to_contain_text("Sent")
         await expect(jane.message("From us, meanwhile")).to_be_visible()
         await expect(jane.chat.locator(".banner")).to_be_hidden()
+        await expect(jane.chat.get_by_role("button", name="Send")).to_be_enabled()
+        assert len(jane.core.files.stored) == 1
         own = [text for text in jane.texts() if not text.startswith("From")]
         assert own == ["Before", "Meanwhile 0", "Meanwhile 1", "Meanwhile 2"]
 

@@ -32,7 +32,7 @@ export class Chat {
     this.outbox = new Outbox({ keep: this.#keep, connection: this.connection, changed: (entry, answer) => this.#confirmed(entry, answer) });
     this.log = new Log({
       texts, store: this.store, seen: () => this.#markRead(), greeting: config.greeting || texts.t("greeting"),
-      subtitle: config.hours || texts.t("subtitle"),
+      more: texts.t("intro"),
       actions: {
         reply: (item) => this.composer.reply(item), edit: (item) => this.composer.edit(item), remove: (item) => this.#remove(item),
         react: (item, emoji) => this.#react(item, emoji), choose: (item, choice) => this.#choose(item, choice),
@@ -149,6 +149,7 @@ export class Chat {
       this.#readSent = "";
       for (const entry of this.outbox.load(this.#session.visitor)) this.#showEntry(entry);
       this.outbox.pump();
+      this.composer.resumeUploads();
       this.#markRead();
     } else if (state === "connecting" || state === "offline") {
       // What was written is shown even when the server cannot be asked.

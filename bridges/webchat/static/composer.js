@@ -94,6 +94,11 @@ export class Composer {
     this.focus();
   }
 
+  // The network is back; what the server refused stays refused.
+  resumeUploads() {
+    for (const upload of this.#uploads) if (upload.state === "failed" && !upload.problem) upload.start();
+  }
+
   clear() {
     for (const upload of this.#uploads.splice(0)) { upload.cancel(); upload.chip.remove(); }
     this.chips.hidden = true;
@@ -201,7 +206,7 @@ export class Composer {
     if (upload.preview) chip.append(el("img", { src: upload.preview, alt: "" }));
     else chip.append(el("span", { class: "file-icon" }, icon("file")));
     upload.bar = el("progress", { max: "1", value: "0", "aria-label": this.#texts.t("uploading", { name: upload.name }) });
-    upload.note = el("span", { class: "chip-note" }, this.#texts.size(upload.file.size));
+    upload.note = el("span", { class: "chip-note", role: "status" }, this.#texts.size(upload.file.size));
     upload.again = el("button", { type: "button", class: "again", hidden: true, onclick: () => upload.start() }, this.#texts.t("retry"));
     const remove = iconButton("close", this.#texts.t("removeFile", { name: upload.name }), () => {
       upload.cancel();
@@ -223,7 +228,7 @@ export class Composer {
     upload.chip.classList.toggle("failed", upload.state === "failed");
     if (upload.state === "failed") {
       const sentence = upload.problem || this.#texts.t("uploadFailed", { name: upload.name });
-      if (upload.note.textContent !== sentence) { upload.note.textContent = sentence; this.#hooks.say(sentence); }
+      if (upload.note.textContent !== sentence) upload.note.textContent = sentence;
     } else upload.note.textContent = this.#texts.size(upload.file.size);
     this.#changed(false);
   }

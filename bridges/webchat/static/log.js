@@ -15,11 +15,11 @@ export class Log {
   #missed = 0;
   #current = null;
 
-  constructor({ texts, store, actions, greeting, subtitle, seen }) {
+  constructor({ texts, store, actions, greeting, more, seen }) {
     this.#context = { texts, store, actions, log: this };
     this.#seen = seen;
     this.list = el("ol", { class: "messages", "aria-label": texts.t("log") });
-    this.intro = el("div", { class: "intro alone" }, el("span", { class: "intro-mark" }, icon("wave")), el("p", { class: "intro-text", dir: "auto" }, greeting), el("p", { class: "intro-more", dir: "auto" }, subtitle));
+    this.intro = el("div", { class: "intro alone" }, el("span", { class: "intro-mark" }, icon("wave")), el("p", { class: "intro-text", dir: "auto" }, greeting), el("p", { class: "intro-more", dir: "auto" }, more));
     this.typing = el("div", { class: "typing", role: "status" });
     this.jumpCount = el("span", {});
     this.jump = el("button", { type: "button", class: "jump", "aria-label": texts.t("latest"), hidden: true, onclick: () => this.toBottom(true) }, icon("down"), this.jumpCount);

@@ -2,7 +2,7 @@
 
 const TEXTS = {
   en: {
-    greeting: "Hello! How can we help you?", subtitle: "We usually answer within minutes", placeholder: "Write a message…", log: "Messages",
+    greeting: "Hello! How can we help you?", subtitle: "We answer right here", intro: "You can leave this page; the answer will be here when you return.", placeholder: "Write a message…", log: "Messages",
     send: "Send", attach: "Attach a file", close: "Close chat", sending: "Sending…", sent: "Sent", delivered: "Delivered", read: "Read",
     failed: "Not sent", retry: "Try again", discard: "Discard", today: "Today", yesterday: "Yesterday", edited: "edited",
     deleted: "This message was deleted", reply: "Reply", react: "React", edit: "Edit", remove: "Delete", copy: "Copy", copied: "Copied",
@@ -13,7 +13,7 @@ const TEXTS = {
     picture: "Picture", actions: "Message actions", quoted: "Go to the quoted message", failedText: "The chat cannot be reached right now.", elsewhere: "This chat is open in other tabs. Click to use it here.",
   },
   de: {
-    greeting: "Hallo! Wie können wir helfen?", subtitle: "Wir antworten meist in wenigen Minuten", placeholder: "Nachricht schreiben…", log: "Nachrichten",
+    greeting: "Hallo! Wie können wir helfen?", subtitle: "Wir antworten hier im Chat", intro: "Sie können die Seite verlassen; die Antwort wartet hier auf Sie.", placeholder: "Nachricht schreiben…", log: "Nachrichten",
     send: "Senden", attach: "Datei anhängen", close: "Chat schließen", sending: "Wird gesendet…", sent: "Gesendet", delivered: "Zugestellt", read: "Gelesen",
     failed: "Nicht gesendet", retry: "Noch einmal", discard: "Verwerfen", today: "Heute", yesterday: "Gestern", edited: "bearbeitet",
     deleted: "Diese Nachricht wurde gelöscht", reply: "Antworten", react: "Reagieren", edit: "Bearbeiten", remove: "Löschen", copy: "Kopieren", copied: "Kopiert",
@@ -24,7 +24,7 @@ const TEXTS = {
     picture: "Bild", actions: "Aktionen zur Nachricht", quoted: "Zur zitierten Nachricht", failedText: "Der Chat ist gerade nicht erreichbar.", elsewhere: "Dieser Chat ist in anderen Tabs offen. Klicken Sie, um ihn hier zu nutzen.",
   },
   es: {
-    greeting: "¡Hola! ¿En qué podemos ayudarle?", subtitle: "Solemos responder en pocos minutos", placeholder: "Escriba un mensaje…", log: "Mensajes",
+    greeting: "¡Hola! ¿En qué podemos ayudarle?", subtitle: "Le respondemos aquí mismo", intro: "Puede salir de esta página; la respuesta le esperará aquí.", placeholder: "Escriba un mensaje…", log: "Mensajes",
     send: "Enviar", attach: "Adjuntar un archivo", close: "Cerrar el chat", sending: "Enviando…", sent: "Enviado", delivered: "Entregado", read: "Leído",
     failed: "No enviado", retry: "Reintentar", discard: "Descartar", today: "Hoy", yesterday: "Ayer", edited: "editado",
     deleted: "Este mensaje se eliminó", reply: "Responder", react: "Reaccionar", edit: "Editar", remove: "Eliminar", copy: "Copiar", copied: "Copiado",
@@ -35,7 +35,7 @@ const TEXTS = {
     picture: "Imagen", actions: "Acciones del mensaje", quoted: "Ir al mensaje citado", failedText: "No se puede acceder al chat en este momento.", elsewhere: "Este chat está abierto en otras pestañas. Haga clic para usarlo aquí.",
   },
   fr: {
-    greeting: "Bonjour ! Comment pouvons-nous vous aider ?", subtitle: "Nous répondons en général en quelques minutes", placeholder: "Écrivez un message…", log: "Messages",
+    greeting: "Bonjour ! Comment pouvons-nous vous aider ?", subtitle: "Nous vous répondons ici", intro: "Vous pouvez quitter cette page : la réponse vous attendra ici.", placeholder: "Écrivez un message…", log: "Messages",
     send: "Envoyer", attach: "Joindre un fichier", close: "Fermer la discussion", sending: "Envoi…", sent: "Envoyé", delivered: "Remis", read: "Lu",
     failed: "Non envoyé", retry: "Réessayer", discard: "Abandonner", today: "Aujourd’hui", yesterday: "Hier", edited: "modifié",
     deleted: "Ce message a été supprimé", reply: "Répondre", react: "Réagir", edit: "Modifier", remove: "Supprimer", copy: "Copier", copied: "Copié",
@@ -46,7 +46,7 @@ const TEXTS = {
     picture: "Image", actions: "Actions sur le message", quoted: "Aller au message cité", failedText: "La discussion est injoignable pour le moment.", elsewhere: "Cette discussion est ouverte dans d’autres onglets. Cliquez pour l’utiliser ici.",
   },
   ar: {
-    greeting: "مرحبًا! كيف يمكننا مساعدتك؟", subtitle: "نجيب عادةً خلال دقائق", placeholder: "اكتب رسالة…", log: "الرسائل",
+    greeting: "مرحبًا! كيف يمكننا مساعدتك؟", subtitle: "نجيبك هنا مباشرةً", intro: "يمكنك مغادرة هذه الصفحة؛ ستجد الرد هنا عند عودتك.", placeholder: "اكتب رسالة…", log: "الرسائل",
     send: "إرسال", attach: "إرفاق ملف", close: "إغلاق المحادثة", sending: "جارٍ الإرسال…", sent: "أُرسلت", delivered: "وصلت", read: "قُرئت",
     failed: "لم تُرسل", retry: "إعادة المحاولة", discard: "تجاهل", today: "اليوم", yesterday: "أمس", edited: "معدّلة",
     deleted: "حُذفت هذه الرسالة", reply: "رد", react: "تفاعل", edit: "تعديل", remove: "حذف", copy: "نسخ", copied: "تم النسخ",
