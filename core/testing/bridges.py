@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import re
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import aiohttp
 import pytest
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from core import discovery
 from core.contracts.bridge import (
@@ -44,16 +43,10 @@ from core.contracts.text import content_from_json, content_to_json, plain
 from core.testing import hostile
 from core.testing.examples import NOW, Example, event_as_json, read_examples
 from core.testing.runtime import RecordingRuntime
+from core.testing.specs import check_readme, check_settings, check_silence
 
 #: Most seconds that one item may take to read; a thousandth is usual, and the machine may be busy.
 SLOWEST_S = 2.0
-#: Names of settings that hold a secret, unless they are numbers or flags.
-SECRET_NAME = re.compile(r"(token|secret|password|passphrase|api_key|private_key)$|^key$")
-CHAPTERS = {
-    "how it is set up": r"set(ting)?[- ]?up",
-    "its limits": r"\blimits\b|what goes through",
-    "its known limitations": r"known limitations",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,25 +96,14 @@ class BridgeContract:
         assert adapter.spec.title.strip()
 
     def test_settings_are_frozen_and_closed(self, adapter: Adapter) -> None:
-        for model in _models(adapter.spec.settings):
-            assert model.model_config.get("frozen"), f"{model.__name__}: model_config needs frozen=True"
-            assert model.model_config.get("extra") == "forbid", f"{model.__name__}: model_config needs extra='forbid'"
+        check_settings(adapter.spec.settings)
         given = {**adapter.examples[0].settings, "no_such_setting": 1}
         with pytest.raises(ValidationError, match="no_such_setting"):
             adapter.spec.settings.model_validate(given)
 
     def test_secrets_are_never_shown(self, adapter: Adapter) -> None:
-        for model in _models(adapter.spec.settings):
-            for name, field in model.model_fields.items():
-                kinds = {field.annotation, *get_args(field.annotation)}
-                if SECRET_NAME.search(name) and not kinds & {int, float, bool}:
-                    assert kinds & {SecretStr, SecretBytes}, f"{model.__name__}.{name} must be a SecretStr"
         for example in adapter.examples:
-            settings = adapter.spec.settings.model_validate(dict(example.settings))
-            bridge = adapter.built(example.settings)
-            for secret in filter(None, _secrets(settings)):
-                for shown in (repr(settings), str(settings), settings.model_dump_json(), repr(bridge), str(bridge)):
-                    assert secret not in shown
+            check_silence(adapter.spec.settings, example.settings, adapter.built(example.settings))
 
     def test_it_implements_what_it_declares(self, adapter: Adapter) -> None:
         bridge: object = adapter.bridge
@@ -152,14 +134,7 @@ class BridgeContract:
             assert rate is None or (rate.gap.total_seconds() > 0 and rate.burst > 0)
 
     def test_the_readme_tells_what_an_operator_needs(self, adapter: Adapter) -> None:
-        readme = adapter.folder / "README.md"
-        assert readme.is_file(), f"{readme} is missing"
-        text = readme.read_text(encoding="utf-8")
-        headings = "\n".join(re.findall(r"^#{1,3} +(.+)$", text, re.MULTILINE)).lower()
-        missing = [what for what, pattern in CHAPTERS.items() if not re.search(pattern, headings)]
-        assert not missing, f"{readme} has no heading about {', '.join(missing)}"
-        undocumented = [name for name in adapter.spec.settings.model_fields if name not in text and name != "api_url"]
-        assert not undocumented, f"{readme} does not name the settings {', '.join(undocumented)}"
+        check_readme(adapter.folder, adapter.spec.settings)
 
     async def test_examples_mean_what_they_say(self, adapter: Adapter) -> None:
         for example in adapter.examples:
@@ -289,25 +264,3 @@ def _spoilt(headers: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
         yield {**headers, name: value[:-1] + ("a" if value[-1:] != "a" else "b")}
         yield {**headers, name: ""}
         yield {**headers, name: "\udce9" * 10}
-
-
-def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """A settings model and those within it."""
-    yield model
-    for field in model.model_fields.values():
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if inspect.isclass(kind) and issubclass(kind, BaseModel):
-                yield from _models(kind)
-
-
-def _secrets(value: Any) -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, SecretBytes):
-        yield value.get_secret_value().decode("latin-1")
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _secrets(getattr(value, name))
-    elif isinstance(value, tuple | list):
-        for one in value:
-            yield from _secrets(one)
