@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, field_validator
 
 Language = Literal["en", "de", "es", "fr", "ar"]
 
@@ -48,8 +48,8 @@ class WebchatSettings(BaseModel):
     jwt_audience: str = Field(default="threadbridge", min_length=1, max_length=100)
     #: How long a signed-in visitor stays so without a fresh token.
     signed_in_hours: int = Field(default=12, ge=1, le=168)
-    #: Largest file a visitor may send, in bytes.
-    max_upload: int = Field(default=20 * 1024 * 1024, ge=1024, le=100 * 1024 * 1024)
+    #: Largest file a visitor may send, such as "20 MiB".
+    max_upload: ByteSize = Field(default=ByteSize(20 * 1024 * 1024), ge=1024, le=100 * 1024 * 1024)
     #: Shown below the title, such as "Mon-Fri 9-17".
     hours: str = Field(default="", max_length=120)
     #: Shows agents' pictures, which the visitor's browser fetches from the workplace.

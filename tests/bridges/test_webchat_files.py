@@ -19,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    settings = {"max_upload": 100_000, "title": "Help </script><b>", "origins": ["https://shop.example"]}
+    settings = {"max_upload": "100 kB", "title": "Help </script><b>", "origins": ["https://shop.example"]}
     async with serving_chat(MemoryCore(folder=tmp_path, settings=settings)) as site:
         yield site
 

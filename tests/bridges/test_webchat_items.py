@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 import bridges.webchat
@@ -16,6 +17,7 @@ from bridges.webchat.items import read_item, to_events
 from bridges.webchat.limits import Buckets
 from bridges.webchat.protocol import MAX_FRAME, ProtocolError, Send, decode
 from bridges.webchat.render import to_tree
+from core.contracts import bridge
 from core.contracts.richtext import (
     CodeBlock,
     Document,
@@ -29,7 +31,7 @@ from core.contracts.richtext import (
     Quote,
     Text,
 )
-from tests.bridges.webchat_runtime import MemoryFiles
+from tests.bridges.webchat_runtime import MemoryCore, MemoryFiles
 
 EXAMPLES = sorted((Path(bridges.webchat.__file__).parent / "examples").glob("*.json"))
 #: A time without its zone says nothing.
@@ -136,3 +138,16 @@ def test_buckets_fill_again_and_forget_the_oldest() -> None:
     for key in ("b", "c"):
         assert buckets.wait(key) == 0.0
     assert buckets.wait("a") == 0.0, "forgotten, so full again"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [bridge.ServesRoutes, bridge.ShowsTyping, bridge.Edits, bridge.Deletes, bridge.Reacts],
+    ids=lambda v: v.__name__,
+)
+async def test_it_can_do_what_its_capabilities_say(tmp_path: Path, verb: type) -> None:
+    core = MemoryCore(folder=tmp_path, settings={"origins": ["https://shop.example"]})
+    async with aiohttp.ClientSession() as http:
+        await core.start(http)
+        assert isinstance(core.bridge, verb)
+        assert "https://shop.example" in await core.bridge.check()

@@ -245,6 +245,7 @@ def test_a_token_serves_one_account_and_purpose() -> None:
         ({"jwt_keys": [KEYS[0], KEYS[0]]}, "kid twice"),
         ({"jwt_keys": [{**KEYS[0], "kid": str(number)} for number in range(3)]}, "at most 2"),
         ({"languages": ["tlh"]}, "'en', 'de'"),
+        ({"max_upload": "1 GiB"}, "less than or equal to 104857600"),
         ({"colour": "#000000"}, "not permitted"),
     ],
 )
