@@ -12,21 +12,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.errors import FailureReason, PermanentFailure
 from core.contracts.json import loads
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Action, Card, Post, Queue
 from core.contracts.text import file_name, from_plain
-from core.contracts.workplace import (
-    Action,
-    AgentProfile,
-    Card,
-    Desk,
-    Post,
-    PostRef,
-    Queue,
-    RoomChange,
-    RoomRef,
-    Sign,
-    ThreadRef,
-    WorkplaceRuntime,
-)
+from core.contracts.workplace import AgentProfile, Desk, RoomChange, Sign, WorkplaceRuntime
 
 if TYPE_CHECKING:
     from core.testing.fake_workspace import FakeWorkspace

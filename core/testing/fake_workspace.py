@@ -13,22 +13,9 @@ from typing import Any
 
 from core.contracts.content import Content, Rate
 from core.contracts.errors import DestinationUnavailable, FailureReason, PermanentFailure
-from core.contracts.workplace import (
-    Action,
-    AgentProfile,
-    Card,
-    Form,
-    Post,
-    PostRef,
-    Queue,
-    RoomChange,
-    RoomRef,
-    Sign,
-    Standing,
-    ThreadRef,
-    WorkplaceCapabilities,
-    WorkplaceSpec,
-)
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Action, Card, Form, Post, Queue
+from core.contracts.workplace import AgentProfile, RoomChange, Sign, Standing, WorkplaceCapabilities, WorkplaceSpec
 from core.testing.fake_workplace import FakeWorkplace, FakeWorkplaceSettings
 from core.testing.faults import Faults
 

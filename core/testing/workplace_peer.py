@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from core.contracts.workplace import AgentProfile, PostRef, RoomRef, ThreadRef, Workplace, WorkplaceSpec
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.workplace import AgentProfile, Workplace, WorkplaceSpec
 from core.testing.desk import RecordingDesk
 
 
@@ -58,7 +59,7 @@ class WorkplacePeer(Protocol):
         ...
 
     async def pings(self, thread: ThreadRef) -> Sequence[str]:
-        """Whom or what the thread's posts notify or link to, in our posts' own markup."""
+        """Whom our posts in the thread notify, and links whose words hide where they lead."""
         ...
 
     def whispers(self, agent_id: str) -> Sequence[str]: ...

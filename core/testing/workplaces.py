@@ -28,21 +28,11 @@ from core.contracts.errors import (
     PermanentFailure,
     TemporaryFailure,
 )
-from core.contracts.text import from_plain, markdown
-from core.contracts.workplace import (
-    Action,
-    Author,
-    Card,
-    Fact,
-    Post,
-    PostRef,
-    Queue,
-    QueueItem,
-    Sign,
-    ThreadRef,
-    Tone,
-    WorkplaceSpec,
-)
+from core.contracts.places import PostRef, ThreadRef
+from core.contracts.posts import Action, Author, Card, Fact, Post, Queue, QueueItem, Tone
+from core.contracts.richtext import Document, Link, Mention, Paragraph, Quote, Text
+from core.contracts.text import from_plain
+from core.contracts.workplace import Sign, WorkplaceSpec
 from core.testing import hostile
 from core.testing.specs import check_readme, check_settings
 from core.testing.workplace_peer import Trouble, WorkplacePeer
@@ -251,8 +241,11 @@ class WorkplaceContract:
 
     async def test_an_agent_is_somebody(self, peer: WorkplacePeer) -> None:
         assert await peer.workplace.agent(peer.agent.agent_id) == peer.agent
-        with pytest.raises(PermanentFailure):
-            await peer.workplace.agent("nobody")
+        try:
+            stranger = await peer.workplace.agent("nobody")
+        except PermanentFailure:
+            return
+        assert stranger.standing is not Standing.MEMBER, "somebody whom the vendor does not know answers no customer"
 
     async def test_rooms_are_those_we_can_post_in(self, peer: WorkplacePeer) -> None:
         assert (peer.room.room, peer.room_name) in list(await peer.workplace.rooms())
@@ -284,12 +277,15 @@ class WorkplaceContract:
         opening = replace(said(HOSTILE, key="k0"), author=Author(name=HOSTILE[:60]))
         thread = await peer.workplace.open_thread(peer.room, card, opening)
         await peer.workplace.post(thread, replace(said(HOSTILE, key="k1"), author=Author(name=HOSTILE[:60])))
-        quoted = replace(said("", key="k2"), content=Content(body=markdown("> " + HOSTILE)))
-        await peer.workplace.post(thread, quoted)
-        assert [ping for ping in await peer.pings(thread) if "evil.example" not in ping] == []
+        disguised = Link(url="https://evil.example/login", label="https://bank.example")
+        mention = Mention(kind="everyone", id="channel", label="@channel")
+        body = Document(blocks=(Paragraph(inlines=(disguised, Text(text=" "), mention)), Quote(inlines=(disguised,))))
+        await peer.workplace.post(thread, replace(said("", key="k2"), content=Content(body=body)))
+        assert await peer.pings(thread) == []
         shown = await peer.shown(thread)
         assert HOSTILE in shown[0].text
         assert HOSTILE in shown[1].text
+        assert shown[2].text.count("evil.example") == 2, "where a link leads is always seen"
 
     async def test_the_longest_post_is_shown_whole(self, peer: WorkplacePeer, thread: ThreadRef) -> None:
         most = peer.spec.capabilities.max_text

@@ -19,8 +19,10 @@ from core.contracts.errors import (
     PermanentFailure,
     TemporaryFailure,
 )
+from core.contracts.places import PostRef, ThreadRef
+from core.contracts.posts import Card, Post, Queue
 from core.contracts.text import plain
-from core.contracts.workplace import Card, Post, PostRef, Queue, ThreadRef, WorkplaceRuntime
+from core.contracts.workplace import WorkplaceRuntime
 from core.storage.files import FileStore
 from core.testing.desk import RecordingDesk
 from core.testing.fakes import FakePost, FakeThread, FakeWorkspace

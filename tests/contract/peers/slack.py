@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from core.contracts.workplace import AgentProfile, PostRef, RoomRef, ThreadRef
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.workplace import AgentProfile
 from core.testing.workplace_peer import Shown, Trouble
 from plugins.slack import WORKPLACE
 from sandbox.faults import Fault
@@ -29,7 +30,7 @@ FAULTS = {
     Trouble.GONE: Fault(status=200, body={"ok": False, "error": "channel_not_found"}),
     Trouble.REFUSED: Fault(status=200, body={"ok": False, "error": "no_text"}),
 }
-PINGING = {"user", "usergroup", "broadcast", "channel", "link"}
+PINGING = {"user", "usergroup", "broadcast", "channel", "team", "user_group"}
 
 
 class SlackPeer:
@@ -62,9 +63,13 @@ class SlackPeer:
         await self._here.settle()
         found: list[str] = []
         for message in self._here.thread(thread):
-            found += [f"{one['type']} {one}" for one in _nodes(message.get("blocks", [])) if one["type"] in PINGING]
-            texts = [one["text"] for one in _nodes(message.get("blocks", [])) if one["type"] == "mrkdwn"]
+            nodes = _nodes(message.get("blocks", []))
+            found += [f"{one['type']} {one}" for one in nodes if one["type"] in PINGING]
+            found += [
+                one["url"] for one in nodes if one["type"] == "link" and one.get("text", one["url"]) != one["url"]
+            ]
             # Between angle brackets Slack makes mentions and links of any mrkdwn, the fallback text included.
+            texts = [one["text"] for one in nodes if one["type"] == "mrkdwn"]
             found += [text for text in [*texts, message.get("text", "")] if "<" in text]
         return found
 
@@ -101,8 +106,15 @@ class SlackPeer:
 
 def words(value: Any) -> str:
     """Everything that blocks say, as people read it."""
-    texts = [one["text"] for one in _nodes(value) if isinstance(one.get("text"), str)]
-    return unescaped("".join(text if text.endswith("\n") else f"{text}\n" for text in texts))
+    said = []
+    for one in _nodes(value):
+        if one["type"] in ("text", "link"):
+            said.append(one.get("text") or one.get("url", ""))
+        elif isinstance(one.get("text"), str):
+            said.append(f"\n{one['text']}\n")
+        elif one["type"].startswith("rich_text_"):
+            said.append("\n")
+    return unescaped("".join(said))
 
 
 def unescaped(text: str) -> str:
