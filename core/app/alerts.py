@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from core.contracts.workplace import RoomRef
+from core.contracts.places import RoomRef
 from core.outbox.jobs import NewJob
 from core.outbox.repository import Outbox
 from core.storage.errors import StorageError

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from core.cards import words
 from core.contacts import repository as contacts
 from core.contracts.errors import AdapterError
-from core.contracts.workplace import ThreadRef, Workplace
+from core.contracts.places import ThreadRef
+from core.contracts.workplace import Workplace
 from core.conversations import repository, threads
 from core.storage.storage import Storage
 

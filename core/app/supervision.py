@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from core.contracts.bridge import Bridge
 from core.contracts.errors import AdapterError
-from core.contracts.workplace import Desk, RoomChange, RoomRef, Workplace
+from core.contracts.places import RoomRef
+from core.contracts.workplace import Desk, RoomChange, Workplace
 from core.conversations import events, inbox
 from core.conversations.events import Fact
 from core.conversations.service import SYSTEM

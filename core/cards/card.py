@@ -14,7 +14,8 @@ from core.contacts import repository as contacts
 from core.contacts.models import Address, Contact
 from core.contracts.actions import ActionId
 from core.contracts.content import Capabilities
-from core.contracts.workplace import Action, Card, CardLink, Fact, ThreadRef
+from core.contracts.places import ThreadRef
+from core.contracts.posts import Action, Card, CardLink, Fact
 from core.conversations import repository, threads
 from core.conversations.models import Conversation, State
 from core.conversations.threads import ThreadLink

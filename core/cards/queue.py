@@ -10,8 +10,9 @@ from core.cards import words
 from core.cards.card import actions_for
 from core.contacts import repository as contacts
 from core.contracts.actions import ActionId
+from core.contracts.posts import Queue, QueueItem
 from core.contracts.text import from_json, preview
-from core.contracts.workplace import AgentProfile, Queue, QueueItem
+from core.contracts.workplace import AgentProfile
 from core.conversations import repository, threads
 from core.conversations.models import Conversation, Direction, State
 from core.conversations.service import actor

@@ -17,9 +17,11 @@ from sqlalchemy import Connection
 
 from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Capabilities, Rate
+from core.contracts.places import PostRef, ThreadRef
+from core.contracts.posts import Action, Tone
 from core.contracts.richtext import Document
 from core.contracts.text import from_json, is_empty, plain, to_json
-from core.contracts.workplace import Action, PostRef, Sign, ThreadRef, Tone, WorkplaceCapabilities
+from core.contracts.workplace import Sign, WorkplaceCapabilities
 from core.conversations import repository, threads
 from core.conversations.cutting import file_part, pieces, post_parts
 from core.conversations.models import Direction, Message, StoredAttachment

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from core.contracts.actions import ActionId
 from core.contracts.bridge import DeliveryStatus
 from core.contracts.errors import FailureReason
+from core.contracts.posts import Action, Tone
 from core.contracts.text import from_json, from_plain, preview
-from core.contracts.workplace import Action, Sign, Tone
+from core.contracts.workplace import Sign
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.models import Message

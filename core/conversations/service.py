@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Integer, String, Table
 
 from core.contacts.models import Address, Contact
+from core.contracts.places import RoomRef
 from core.contracts.text import line
-from core.contracts.workplace import AgentProfile, RoomRef
+from core.contracts.workplace import AgentProfile
 from core.conversations import events, repository, threads
 from core.conversations.events import Fact
 from core.conversations.models import Conversation, Holder, State, conversations

@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from core.contracts.workplace import PostRef, RoomRef, ThreadRef
+from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.storage.base import Id, Moment, metadata
 from core.storage.storage import insert as upsert
 

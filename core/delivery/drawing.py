@@ -13,8 +13,9 @@ from core.contacts import repository as contacts
 from core.contracts.actions import ActionId
 from core.contracts.bridge import Files
 from core.contracts.content import Attachment, Content, MediaKind
+from core.contracts.posts import Action, Author, Post, QuotePreview, Tone
 from core.contracts.text import from_json, from_plain, plain, preview
-from core.contracts.workplace import Action, Author, Post, QuotePreview, Tone, WorkplaceCapabilities
+from core.contracts.workplace import WorkplaceCapabilities
 from core.conversations import repository, threads
 from core.conversations.cutting import file_part, post_parts
 from core.conversations.models import Direction, Message, StoredAttachment

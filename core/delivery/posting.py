@@ -12,19 +12,10 @@ from core.cards import card as cards
 from core.cards import words
 from core.contracts.content import Content
 from core.contracts.errors import DestinationUnavailable, FailureReason
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Action, Author, Card, Post, Tone
 from core.contracts.text import from_json, from_plain
-from core.contracts.workplace import (
-    Action,
-    Author,
-    Card,
-    Post,
-    PostRef,
-    RoomRef,
-    Sign,
-    ThreadRef,
-    Tone,
-    Workplace,
-)
+from core.contracts.workplace import Sign, Workplace
 from core.conversations import events, repository, threads
 from core.conversations.events import Fact
 from core.conversations.service import SYSTEM

@@ -23,9 +23,10 @@ from core.contracts.bridge import (
 )
 from core.contracts.content import Attachment, Content
 from core.contracts.errors import FailureReason, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from core.contracts.posts import Tone
 from core.contracts.richtext import Document, document
 from core.contracts.text import from_json, from_plain, plain, preview
-from core.contracts.workplace import Sign, Tone
+from core.contracts.workplace import Sign
 from core.conversations import failures, repository
 from core.conversations.cutting import Piece, pieces
 from core.conversations.dispatch import send_key

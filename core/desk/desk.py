@@ -16,18 +16,10 @@ from core.cards.card import ChannelInfo
 from core.contacts import repository as contacts
 from core.contracts.actions import ActionId
 from core.contracts.content import Content
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Form, Queue
 from core.contracts.richtext import Document
-from core.contracts.workplace import (
-    AgentProfile,
-    Desk,
-    Form,
-    PostRef,
-    Queue,
-    RoomChange,
-    RoomRef,
-    Standing,
-    ThreadRef,
-)
+from core.contracts.workplace import AgentProfile, Desk, RoomChange, Standing
 from core.conversations import events, inbox, repository, threads
 from core.conversations.dispatch import Dispatcher
 from core.conversations.events import Fact

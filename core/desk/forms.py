@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.contracts.actions import ActionId
+from core.contracts.posts import FieldKind, Form, FormField, Option
 from core.contracts.text import cut
-from core.contracts.workplace import FieldKind, Form, FormField, Option
 
 _SNOOZES = (
     Option(value="1h", label="1 hour"),

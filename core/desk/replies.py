@@ -12,8 +12,10 @@ from core.contacts import repository as contacts
 from core.contracts.actions import ActionId
 from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Capabilities, Content
+from core.contracts.places import PostRef, ThreadRef
+from core.contracts.posts import Action
 from core.contracts.text import from_json, is_empty, preview
-from core.contracts.workplace import Action, AgentProfile, PostRef, Sign, ThreadRef
+from core.contracts.workplace import AgentProfile, Sign
 from core.conversations import repository, threads
 from core.conversations.cutting import pieces
 from core.conversations.dispatch import Dispatcher

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, String, Table, select
 
-from core.contracts.workplace import RoomRef
+from core.contracts.places import RoomRef
 from core.storage.base import metadata
 from core.storage.storage import insert
 

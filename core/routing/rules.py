@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.contracts.bridge import Proof
-from core.contracts.workplace import RoomRef
+from core.contracts.places import RoomRef
 from core.settings.models import ReplyMode, Settings
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.contracts.content import Content
+from core.contracts.places import PostRef, RoomRef
 from core.contracts.text import emoji_name
-from core.contracts.workplace import AgentProfile, Desk, PostRef, RoomChange, RoomRef, WorkplaceRuntime
+from core.contracts.workplace import AgentProfile, Desk, RoomChange, WorkplaceRuntime
 from plugins.slack.api import SlackApi
 from plugins.slack.intake import APP_EVENTS, METADATA, REACTIONS, ROOM_EVENTS, micros
 from plugins.slack.messages import content_of, same, split_quote

@@ -11,8 +11,9 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from core.contracts.errors import AdapterError
+from core.contracts.places import PostRef, ThreadRef
 from core.contracts.text import plain
-from core.contracts.workplace import AgentProfile, Desk, PostRef, ThreadRef, WorkplaceRuntime
+from core.contracts.workplace import AgentProfile, Desk, WorkplaceRuntime
 from plugins.slack.api import SlackApi
 from plugins.slack.events import Events
 from plugins.slack.parse import mentioned

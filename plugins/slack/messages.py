@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.contracts.content import Attachment, Content, MediaKind
+from core.contracts.places import PostRef
 from core.contracts.richtext import Document, Link, Paragraph, Text, document
 from core.contracts.text import file_name
-from core.contracts.workplace import PostRef
 from plugins.slack.parse import Names, document_of, document_of_text, is_rich
 
 Json = Mapping[str, Any]

@@ -17,8 +17,9 @@ from core.contracts.errors import (
     PermanentFailure,
     TemporaryFailure,
 )
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Post
 from core.contracts.text import is_empty
-from core.contracts.workplace import Post, PostRef, RoomRef, ThreadRef
 from plugins.slack import render
 from plugins.slack.api import SlackApi
 from plugins.slack.errors import REPAIRABLE, SlackRefused, to_error

@@ -10,20 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.contracts.content import Attachment, Content, MediaKind
+from core.contracts.places import PostRef, ThreadRef
+from core.contracts.posts import Action, Author, Card, CardLink, Fact, Post, QuotePreview, Tone
 from core.contracts.richtext import Document, Link, Mark
 from core.contracts.text import cut, is_empty, line, plain, safe_url
-from core.contracts.workplace import (
-    Action,
-    Author,
-    Card,
-    CardLink,
-    Fact,
-    Post,
-    PostRef,
-    QuotePreview,
-    ThreadRef,
-    Tone,
-)
 from plugins.slack.richtext import elements, fallback, link, plain_text, rich_text, section, text
 
 Block = dict[str, Any]

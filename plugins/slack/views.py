@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.contracts.content import TextUnit
+from core.contracts.places import ThreadRef
+from core.contracts.posts import FieldKind, Form, FormField, Queue, QueueItem
 from core.contracts.richtext import Document
 from core.contracts.text import cut, from_plain, line, split
-from core.contracts.workplace import FieldKind, Form, FormField, Queue, QueueItem, ThreadRef
 from plugins.slack.parse import Names, document_of
 from plugins.slack.render import MAX_BUTTONS, OPEN, Block, Permalink, button
 from plugins.slack.richtext import elements, plain_text, rich_text, section, text

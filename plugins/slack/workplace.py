@@ -15,20 +15,10 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 
 from core.contracts.errors import AdapterError, PermanentFailure
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Action, Card, Post, Queue
 from core.contracts.text import name_of
-from core.contracts.workplace import (
-    Action,
-    AgentProfile,
-    Card,
-    Desk,
-    Post,
-    PostRef,
-    Queue,
-    RoomRef,
-    Sign,
-    ThreadRef,
-    WorkplaceRuntime,
-)
+from core.contracts.workplace import AgentProfile, Desk, Sign, WorkplaceRuntime
 from plugins.slack import render
 from plugins.slack.api import SlackApi, quiet_logger
 from plugins.slack.errors import SlackRefused, to_error

@@ -30,8 +30,10 @@ from core.contracts.errors import (
     TemporaryFailure,
 )
 from core.contracts.http import WebhookRequest
+from core.contracts.places import RoomRef, ThreadRef
+from core.contracts.posts import Author, Card, Post, Tone
 from core.contracts.text import from_plain, plain
-from core.contracts.workplace import Author, Card, Post, RoomRef, Standing, ThreadRef, Tone
+from core.contracts.workplace import Standing
 
 run = CliRunner().invoke
 

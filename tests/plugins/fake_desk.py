@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from core.contracts.content import Content
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Form, Queue
 from core.contracts.richtext import Document
-from core.contracts.workplace import AgentProfile, Form, PostRef, Queue, RoomChange, RoomRef, ThreadRef
+from core.contracts.workplace import AgentProfile, RoomChange
 
 
 class FakeDesk:

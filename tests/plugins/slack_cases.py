@@ -5,6 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from core.contracts.content import Attachment, Choice, Content, MediaKind, StoredFile
+from core.contracts.places import PostRef, ThreadRef
+from core.contracts.posts import (
+    Action,
+    Author,
+    Card,
+    CardLink,
+    Fact,
+    FieldKind,
+    Form,
+    FormField,
+    Option,
+    Post,
+    Queue,
+    QueueItem,
+    QuotePreview,
+    Tone,
+)
 from core.contracts.richtext import (
     CodeBlock,
     Document,
@@ -20,24 +37,6 @@ from core.contracts.richtext import (
     document,
 )
 from core.contracts.text import from_plain
-from core.contracts.workplace import (
-    Action,
-    Author,
-    Card,
-    CardLink,
-    Fact,
-    FieldKind,
-    Form,
-    FormField,
-    Option,
-    Post,
-    PostRef,
-    Queue,
-    QueueItem,
-    QuotePreview,
-    ThreadRef,
-    Tone,
-)
 from plugins.slack import render, views
 
 Block = dict[str, Any]

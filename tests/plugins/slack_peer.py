@@ -13,8 +13,10 @@ import aiohttp
 from aiohttp import web
 
 from core.contracts.content import Content, MediaKind, StoredFile
+from core.contracts.places import RoomRef, ThreadRef
+from core.contracts.posts import Author, Card, Post, Tone
 from core.contracts.text import from_plain
-from core.contracts.workplace import Author, Card, Post, RoomRef, ThreadRef, Tone, WorkplaceRuntime
+from core.contracts.workplace import WorkplaceRuntime
 from plugins.slack import WORKPLACE
 from plugins.slack.manifest import EVENTS, SCOPES
 from plugins.slack.workplace import SlackWorkplace

@@ -7,9 +7,11 @@ import pytest
 
 from core.contracts.content import MediaKind
 from core.contracts.errors import CredentialsRejected, PermanentFailure, TemporaryFailure
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Queue, QueueItem
 from core.contracts.richtext import Mark, Mention, Paragraph, Text
 from core.contracts.text import plain
-from core.contracts.workplace import PostRef, Queue, QueueItem, RoomChange, RoomRef, Standing, ThreadRef
+from core.contracts.workplace import RoomChange, Standing
 from sandbox.faults import Fault
 from tests.plugins.slack_peer import Peer, peer, post, until
 

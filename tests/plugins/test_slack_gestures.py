@@ -6,20 +6,10 @@ import pytest
 
 from core.contracts.actions import ActionId
 from core.contracts.errors import PermanentFailure
+from core.contracts.places import RoomRef, ThreadRef
+from core.contracts.posts import Action, Card, FieldKind, Form, FormField, Option, Queue, QueueItem
 from core.contracts.richtext import Mark, Paragraph, Text
 from core.contracts.text import plain
-from core.contracts.workplace import (
-    Action,
-    Card,
-    FieldKind,
-    Form,
-    FormField,
-    Option,
-    Queue,
-    QueueItem,
-    RoomRef,
-    ThreadRef,
-)
 from plugins.slack.listeners import SORRY
 from sandbox.faults import Fault
 from tests.plugins.slack_peer import Peer, peer, post, until

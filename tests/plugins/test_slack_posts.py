@@ -17,9 +17,11 @@ from core.contracts.errors import (
     PermanentFailure,
     TemporaryFailure,
 )
+from core.contracts.places import PostRef, RoomRef
+from core.contracts.posts import Action, QuotePreview
 from core.contracts.richtext import Document
 from core.contracts.text import from_plain
-from core.contracts.workplace import Action, PostRef, QuotePreview, RoomRef, Sign
+from core.contracts.workplace import Sign
 from sandbox.faults import Fault
 from tests.plugins.slack_peer import CARD, Json, Peer, peer, post, stored
 

@@ -11,6 +11,20 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block as SdkBlock
 
 from core.contracts.content import Content
+from core.contracts.posts import (
+    Author,
+    Card,
+    CardLink,
+    Fact,
+    FieldKind,
+    Form,
+    FormField,
+    Post,
+    Queue,
+    QueueItem,
+    QuotePreview,
+    Tone,
+)
 from core.contracts.richtext import (
     Block,
     CodeBlock,
@@ -27,20 +41,6 @@ from core.contracts.richtext import (
     Text,
 )
 from core.contracts.text import plain
-from core.contracts.workplace import (
-    Author,
-    Card,
-    CardLink,
-    Fact,
-    FieldKind,
-    Form,
-    FormField,
-    Post,
-    Queue,
-    QueueItem,
-    QuotePreview,
-    Tone,
-)
 from plugins.slack import render, views
 from plugins.slack.richtext import MAX_FALLBACK
 from sandbox.slack.blocks import check_message_blocks, check_view

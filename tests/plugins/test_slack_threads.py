@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.contracts.actions import ActionId
+from core.contracts.places import PostRef, RoomRef
+from core.contracts.posts import Action, Card
 from core.contracts.text import plain
-from core.contracts.workplace import Action, Card, PostRef, RoomRef, Standing
+from core.contracts.workplace import Standing
 from tests.plugins.slack_peer import Peer, peer, post
 
 

@@ -12,8 +12,9 @@ from aiohttp import web
 from core.contracts.content import Content
 from core.contracts.errors import RequestRejected
 from core.contracts.json import loads
+from core.contracts.places import PostRef, ThreadRef
 from core.contracts.text import from_plain
-from core.contracts.workplace import AgentProfile, Desk, PostRef, ThreadRef, WorkplaceRuntime
+from core.contracts.workplace import AgentProfile, Desk, WorkplaceRuntime
 
 MAX_BODY = 256 * 1024
 

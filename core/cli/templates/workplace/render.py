@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.contracts.posts import Card, Post
 from core.contracts.text import plain
-from core.contracts.workplace import Card, Post
 
 
 def post_text(post: Post) -> str:

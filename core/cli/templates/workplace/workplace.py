@@ -20,20 +20,9 @@ from core.contracts.errors import (
     PermanentFailure,
     TemporaryFailure,
 )
-from core.contracts.workplace import (
-    Action,
-    AgentProfile,
-    Card,
-    Desk,
-    Post,
-    PostRef,
-    Queue,
-    RoomRef,
-    Sign,
-    Standing,
-    ThreadRef,
-    WorkplaceRuntime,
-)
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Action, Card, Post, Queue
+from core.contracts.workplace import AgentProfile, Desk, Sign, Standing, WorkplaceRuntime
 
 #: The vendor's answers are small; more is not read.
 MAX_ANSWER = 256 * 1024
