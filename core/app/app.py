@@ -42,7 +42,7 @@ from core.quarantine.models import QuarantineState
 from core.quarantine.repository import Quarantine
 from core.routing.rules import room_named, router_for
 from core.settings.models import Settings
-from core.storage.base import metadata
+from core.storage import migrate
 from core.storage.files import FileStore
 from core.storage.links import FileLinks
 from core.storage.secrets import Secrets
@@ -93,8 +93,8 @@ class App:
 
     async def __aenter__(self) -> Self:
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await migrate.upgrade(self.settings.database)
         await self._stack.enter_async_context(self.storage)
-        await self.storage.write(metadata.create_all)
         connector = aiohttp.TCPConnector(limit=200, limit_per_host=50)
         session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, trust_env=False)
         self.session = await self._stack.enter_async_context(session)
