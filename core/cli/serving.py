@@ -83,7 +83,7 @@ async def _migrate(settings: Settings) -> None:
     from core.storage import migrate as migrations
 
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    await asyncio.to_thread(migrations.upgrade, settings.database)
+    await migrations.upgrade(settings.database)
 
 
 def status(settings_file: SettingsFile = DEFAULT, as_json: Json = False) -> None:

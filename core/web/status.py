@@ -42,7 +42,7 @@ def _is_operator(request: web.Request, parts: Parts) -> bool:
     token = parts.settings.web.metrics_token
     if token is not None:
         given = request.headers.get("Authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode())
+        return hmac.compare_digest(given.encode(errors="replace"), f"Bearer {token.get_secret_value()}".encode())
     if any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")):
         return False
     try:

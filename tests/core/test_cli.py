@@ -20,12 +20,12 @@ from core.cli.root import app
 from core.contacts.models import addresses, contacts
 from core.contracts.bridge import DeliveryStatus
 from core.contracts.text import from_plain, to_json
-from core.conversations import repository as _tables  # noqa: F401  Registers the tables.
 from core.conversations.models import conversations, messages
 from core.quarantine.models import QuarantineState
 from core.quarantine.repository import Quarantine
+from core.storage import migrate
 from core.storage.ids import new_id
-from core.storage.storage import Storage, metadata
+from core.storage.storage import Storage
 
 SETTINGS = """
 default_room = "acme/C1"
@@ -90,9 +90,9 @@ def write(folder: Path, work: Callable[[Storage, Connection], Any]) -> Any:
 def stored(tmp_path: Path) -> SimpleNamespace:
     """A database with two quarantined events and one conversation."""
     (tmp_path / "data").mkdir()
+    asyncio.run(migrate.upgrade(f"sqlite:///{tmp_path}/data/threadbridge.db"))
 
     def fill(storage: Storage, connection: Connection) -> SimpleNamespace:
-        metadata.create_all(connection)
         quarantine = Quarantine(storage)
         first = quarantine.add(connection, "bridge:shop", "e1", b'{"a": "\x1b[31mred"}', ValueError("no date"))
         second = quarantine.add(connection, "workspace:acme", "e2", b"\xff\x00", ValueError("[bold]no room"))

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from core import discovery
 from core.cli.root import app
-from core.contracts.bridge import MessageReceived, OutboundMessage, Recipient
+from core.contracts.bridge import OutboundMessage, Recipient
 from core.contracts.content import Content
 from core.contracts.errors import (
     CredentialsRejected,
@@ -29,11 +29,12 @@ from core.contracts.errors import (
     RequestRejected,
     TemporaryFailure,
 )
-from core.contracts.http import WebhookRequest
 from core.contracts.places import RoomRef, ThreadRef
 from core.contracts.posts import Author, Card, Post, Tone
-from core.contracts.text import from_plain, plain
+from core.contracts.text import from_plain
 from core.contracts.workplace import Standing
+from core.testing.bridges import BridgeContract
+from core.testing.workplaces import WorkplaceSpecContract
 
 run = CliRunner().invoke
 
@@ -94,7 +95,8 @@ def test_nothing_of_the_template_is_left_and_the_house_rules_hold(written: Path)
         "bridge.py",
         "README.md",
         "workplace.py",
-        "text_message.json",
+        "text.json",
+        "settings.json",
     }
     for path in files:
         text = path.read_text()
@@ -132,34 +134,16 @@ def test_a_name_that_cannot_be(written: Path, arguments: list[str], sentence: st
     assert sentence in result.output
 
 
-async def test_the_example_is_read(written: Path) -> None:
-    spec = discovery.bridges()["carrier_pigeon"]
-    example = json.loads((written / "bridges/carrier_pigeon/examples/text_message.json").read_text())
-    bridge: Any = spec.build(spec.settings.model_validate(example["settings"]), Mock())
-    request = WebhookRequest(
-        method="POST", url="", query={}, headers=example["request"]["headers"], body=example["request"]["body"].encode()
-    )
+@pytest.mark.usefixtures("written")
+class TestSkeletonOfAChannel(BridgeContract):
+    """It keeps the contract before anybody has changed a line."""
 
-    received = await bridge.receive(request)
+    name = "carrier_pigeon"
 
-    [event] = [event for item in received.items for event in await bridge.parse(item)]
-    assert isinstance(event, MessageReceived)
-    found = {
-        "kind": type(event).__name__,
-        "event_id": event.event_id,
-        "sender": event.sender.external_id,
-        "text": plain(event.content.body),
-    }
-    assert [found] == example["events"]
-    assert event.at.tzinfo is UTC
-    for headers, body, status in (
-        ({}, request.body, 401),
-        (request.headers, request.body + b" ", 401),
-        ({"x-signature": hmac.new(b"example-secret", b"[]", "sha256").hexdigest()}, b"[]", 400),
-    ):
-        with pytest.raises(RequestRejected) as caught:
-            await bridge.receive(WebhookRequest(method="POST", url="", query={}, headers=headers, body=body))
-        assert caught.value.status == status
+
+@pytest.mark.usefixtures("written")
+class TestSkeletonOfAWorkplace(WorkplaceSpecContract):
+    name = "carrier_pigeon"
 
 
 FAILURES = [

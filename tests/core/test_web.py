@@ -36,7 +36,7 @@ class Signed:
     async def receive(self, request: WebhookRequest) -> Received:
         self.requests.append(request)
         expected = hmac.new(KEY, request.body, "sha256").hexdigest()
-        if not hmac.compare_digest(request.headers.get("x-signature", ""), expected):
+        if not hmac.compare_digest(request.headers.get("x-signature", "").encode(errors="replace"), expected.encode()):
             raise RequestRejected("The signature does not fit.")
         if request.body == b"bug":
             raise ZeroDivisionError
@@ -199,6 +199,14 @@ async def test_a_repeated_signature_header_fits_nothing(world: World, server: We
         b"X-Signature: %s\r\nX-Signature: wrong\r\n\r\n{}" % right.encode(),
     )
     assert answer.startswith(b"HTTP/1.1 401")
+
+
+async def test_headers_that_are_no_text_are_refused_like_any_other(world: World) -> None:
+    world.token = "s3cret-token"
+    async with WebServer(world.parts()) as server:
+        for line in (b"POST /bridges/shop HTTP/1.1\r\nX-Signature: ", b"GET /metrics HTTP/1.1\r\nAuthorization: "):
+            answer = await raw_answer(server, line + b"\xff\xfe\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 401")
 
 
 async def test_a_large_body_is_refused_before_it_is_sent(world: World, server: WebServer) -> None:

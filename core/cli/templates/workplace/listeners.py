@@ -42,7 +42,7 @@ class Listeners:
             if len(body) > MAX_BODY:
                 raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
         expected = hmac.new(self._secret, body, "sha256").hexdigest()
-        if not hmac.compare_digest(request.headers.get("X-Signature", "").encode(), expected.encode()):
+        if not hmac.compare_digest(request.headers.get("X-Signature", "").encode(errors="replace"), expected.encode()):
             raise RequestRejected("The signature does not fit the body.")
         event = loads(bytes(body))
         try:
