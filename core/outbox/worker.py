@@ -95,7 +95,8 @@ class Worker:
         self._busy: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._abandoned: set[int] = set()
         self._clock = (datetime.min.replace(tzinfo=UTC), 0.0)
-        self._stop = asyncio.Event()
+        self._stop: asyncio.Event | None = None
+        self._ending = False
         self._running = False
         self._uncertain = False
         self._next_due: datetime | None = None
@@ -111,6 +112,10 @@ class Worker:
         """Lanes in hand."""
         return len(self._busy)
 
+    @property
+    def _winding_up(self) -> bool:
+        return self._ending or (self._stop is not None and self._stop.is_set())
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then the current sends end and all lanes are given back.
 
@@ -120,7 +125,7 @@ class Worker:
             stack.enter_context(file_lock(self._storage.url))
             if not self._storage.shared:
                 await self._storage.write(self._leases.start_over)
-            self._stop = stop
+            self._stop, self._ending = stop, False
             try:
                 await self._supervise(stop)
             finally:
@@ -146,7 +151,7 @@ class Worker:
         self._running = True
         try:
             done, _ = await asyncio.wait([waiting, *services], return_when=asyncio.FIRST_COMPLETED)
-            stop.set()  # Also if a service failed.
+            self._ending = True
             for task in services[1:3]:
                 task.cancel()
             await asyncio.gather(*services[1:3], return_exceptions=True)
@@ -264,7 +269,7 @@ class Worker:
                 return
             except StorageError as error:
                 outcome = judge(error, claimed, self._chance, handler=self._handlers.get(claimed.job.op))
-            outcome = replace(outcome, keep=turn < TURN and not self._stop.is_set())
+            outcome = replace(outcome, keep=turn < TURN and not self._winding_up)
             follows = await self._finisher.finish(outcome)
             if isinstance(follows, Claimed):
                 claimed = follows

@@ -355,7 +355,8 @@ async def test_finished_jobs_are_removed_when_nobody_can_send_them_again(
     assert await storage.write(lambda c: housekeeping.prune(c, clock())) == 0
     assert await add(storage, outbox, job("a")) == [False], "Vendors redeliver for a week"
     clock.advance(2 * 86400)
-    assert await storage.write(lambda c: housekeeping.prune(c, clock())) == 3, "Two jobs, and the lane nobody touched since"
+    removed = await storage.write(lambda c: housekeeping.prune(c, clock()))
+    assert removed == 3, "Two jobs, and the lane that nobody touched since"
     assert await storage.read(lambda c: outbox.state(c, "waiting")) is not None
 
 

@@ -1,0 +1,1 @@
+"""One file per change, named for what it does."""
