@@ -363,6 +363,11 @@ class Dispatcher:
         """A person says that a message whose outcome was unknown did arrive."""
         return sum(self._outbox.settle(connection, key, "") for key in self._send_keys(connection, message))
 
+    def discard(self, connection: Connection, message: Message) -> None:
+        """A person gave up on a failed message: nobody waits for it any more."""
+        for key in self._send_keys(connection, message):
+            self._outbox.discard(connection, key)
+
     def wake(self, connection: Connection, conversation_id: UUID, at: datetime) -> None:
         """Ends a snooze at that time."""
         self._outbox.add(

@@ -60,6 +60,8 @@ class Drawer:
     def _content(self, connection: Connection, link: ThreadLink, message: Message, part: int) -> Content | None:
         attachments = repository.attachments_of(connection, message.id)
         if part < 0:
+            if message.deleted_at is not None:
+                return Content()
             found = next((a for a in attachments if file_part(a.position) == part), None)
             return Content(attachments=(self.attachment(found),)) if found else None
         parts = post_parts(from_json(message.body), self._workspaces[link.workspace])

@@ -131,10 +131,15 @@ class PostHandler(ThreadHandler):
             text = f"{name} of {words.clock(message.at)} may be missing above: {sentence}"
         else:
             text = f"{name} could not be shown here: {sentence}"
-        if link.thread is not None:
-            self._context.dispatcher.notice(
-                connection, link.conversation_id, from_plain(text), key=f"unshown:{job.key}", tone=Tone.FAILURE
-            )
+        if link.thread is None:
+            # There is no thread to say it in: whoever runs us must know.
+            trouble = self._context.trouble
+            source = f"{link.workspace}/{link.room}"
+            self._context.storage.after_commit(connection, lambda: trouble(source, text))
+            return
+        self._context.dispatcher.notice(
+            connection, link.conversation_id, from_plain(text), key=f"unshown:{job.key}", tone=Tone.FAILURE
+        )
 
     def merge(self, jobs: Sequence[Job]) -> int:
         characters = count = 0
@@ -169,7 +174,7 @@ class EditPostHandler(ThreadHandler):
                 message = repository.message(connection, shared.message_id)
                 post = self._drawer.draw(connection, link, message, shared.part, job.key)
                 posts.append(post or _gone(job.key))
-            if stands.part >= 0 and stands.ours:
+            if stands.ours and (stands.part >= 0 or posts[0].deleted):
                 drawn.append((stands.ref, self._drawer.together(posts)))
         conversation = repository.conversation(connection, link.conversation_id)
         now = self._context.storage.now(connection)

@@ -294,4 +294,5 @@ class Replies:
     def discard(self, connection: Connection, where: Where, message: Message) -> None:
         """A person gives up on what failed."""
         if self._messages.advance(connection, message, DeliveryStatus.CANCELLED, where.now):
+            self._dispatcher.discard(connection, message)
             self.tell(connection, where, "Discarded: the customer does not get it.")
