@@ -8,7 +8,8 @@ of other `.json` files, each an object:
     raw_file   the name of a file beside it that holds the very bytes
     headers    of the webhook call that brings it, signed for those settings; `query` and `method` ("POST") if needed
     settings   instead of `settings.json`, where an example needs others
-    events     what `parse` answers, each as `event_as_json` writes it; "now" is `NOW`
+    events     what `parse` answers, in order; each names its class as `event` (or `type`) and the fields that matter,
+               spelled as `event_as_json` spells them; `text` stands for the bare text of `content`
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 from core.contracts.bridge import Event
 from core.contracts.content import Content
 from core.contracts.http import WebhookRequest
-from core.contracts.text import content_to_json
+from core.contracts.text import content_to_json, plain
 
 #: The clock stands here while examples are read.
 NOW = datetime(2026, 9, 21, 14, 13, 30, tzinfo=UTC)
@@ -72,6 +73,33 @@ def event_as_json(event: Event) -> dict[str, Any]:
     return {"event": type(event).__name__, **_fields(event)}
 
 
+def differences(expected: Sequence[Mapping[str, Any]], found: Sequence[Event]) -> list[str]:
+    """What the found events have otherwise than an example expects; what it does not name may be anything."""
+    if len(expected) != len(found):
+        return [f"{len(expected)} events expected, found {[type(event).__name__ for event in found]}"]
+    wrong: list[str] = []
+    for number, (wanted, event) in enumerate(zip(expected, found, strict=True)):
+        shown = {"event": type(event).__name__, "type": type(event).__name__, **_fields(event, whole=True)}
+        content = getattr(event, "content", None)
+        if isinstance(content, Content):
+            shown["text"] = plain(content.body)
+        wrong += _differences(f"events[{number}]", wanted, shown)
+    return wrong
+
+
+def _differences(where: str, wanted: Any, found: Any) -> list[str]:
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        missing = [f"{where}.{key}: there is no such field" for key in wanted if key not in found]
+        both = [key for key in wanted if key in found]
+        return missing + [line for key in both for line in _differences(f"{where}.{key}", wanted[key], found[key])]
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = enumerate(zip(wanted, found, strict=True))
+        return [line for number, pair in pairs for line in _differences(f"{where}[{number}]", *pair)]
+    if where.endswith(".at") and isinstance(wanted, str):
+        wanted = datetime.fromisoformat(wanted).isoformat()
+    return [] if wanted == found else [f"{where}: expected {wanted!r}, found {found!r}"]
+
+
 def _read(path: Path, general: Mapping[str, Any]) -> Example:
     given = _json(path)
     if unknown := sorted(set(given) - _KEYS):
@@ -111,17 +139,17 @@ def _json(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def _fields(value: Any, *, whole: bool = False) -> dict[str, Any]:
     shown = {}
     for one in fields(value):
         item = getattr(value, one.name)
         default = one.default_factory() if one.default_factory is not MISSING else one.default
-        if item != default:
-            shown[one.name] = _plain(item)
+        if whole or item != default:
+            shown[one.name] = _plain(item, whole=whole)
     return shown
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, whole: bool) -> Any:
     if isinstance(value, Content):
         return content_to_json(value)
     if isinstance(value, datetime):
@@ -129,7 +157,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
     if is_dataclass(value):
-        return _fields(value)
+        return _fields(value, whole=whole)
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [_plain(one, whole=whole) for one in value]
     return dict(value) if isinstance(value, Mapping) else value

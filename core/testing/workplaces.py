@@ -32,7 +32,7 @@ from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action, Author, Card, Fact, Post, Queue, QueueItem, Tone
 from core.contracts.richtext import Document, Link, Mention, Paragraph, Quote, Text
 from core.contracts.text import from_plain
-from core.contracts.workplace import Sign, WorkplaceSpec
+from core.contracts.workplace import Sign, Standing, WorkplaceSpec
 from core.testing import hostile
 from core.testing.specs import check_readme, check_settings
 from core.testing.workplace_peer import Trouble, WorkplacePeer
