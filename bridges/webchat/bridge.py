@@ -22,7 +22,7 @@ from core.contracts.bridge import Event, ExternalId, OutboundMessage, Recipient,
 
 
 class WebchatBridge:
-    """A message is delivered by waking the visitor's tabs, which read what is new from her transcript.
+    """A message is delivered once it is committed: the visitor's tabs wake, and read what is new from her transcript.
 
     So one path serves a first load, a resume after a lost connection, an edit, and a tab that hangs on another replica.
     """
@@ -33,7 +33,7 @@ class WebchatBridge:
         tokens = Tokens(key=runtime.secret("webchat"), account=runtime.account, now=runtime.now)
         gate = Gate(origins=settings.origins, url=runtime.url, tokens=tokens)
         self.hub = Hub(runtime, tokens)
-        gestures = Gestures(runtime, tokens, self.hub)
+        gestures = Gestures(runtime, tokens)
         self.sockets = Sockets(gate, tokens, self.hub, gestures)
         self._polling = Polling(gate, self.hub, gestures)
         self._sessions = Sessions(gate, Identities(settings, tokens, runtime.now))
@@ -57,18 +57,19 @@ class WebchatBridge:
         return to_events(read_item(raw), self._runtime.files)
 
     async def send(self, message: OutboundMessage) -> ExternalId:
-        visitor = message.recipient.external_id
-        self.hub.nudge(visitor)
-        return external_id(visitor, f"m/{message.message_id or message.key}")
+        return external_id(message.recipient.external_id, f"m/{message.message_id or message.key}")
 
     async def edit(self, external_id: ExternalId, message: OutboundMessage) -> None:
-        self.hub.nudge(message.recipient.external_id)
+        """The transcript has the new text already."""
 
     async def delete(self, external_id: ExternalId, recipient: Recipient) -> None:
-        self.hub.nudge(recipient.external_id)
+        """The transcript tells it."""
 
     async def react(self, external_id: ExternalId, recipient: Recipient, emoji: str | None) -> None:
-        self.hub.nudge(recipient.external_id)
+        """The transcript shows it."""
+
+    def transcript_changed(self, sender_id: str) -> None:
+        self.hub.nudge(sender_id)
 
     async def show_typing(self, recipient: Recipient) -> None:
         self.hub.show_typing(recipient.external_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from bridges.webchat.hub import Hub
 from bridges.webchat.identity import Visitor
 from bridges.webchat.items import Item, UploadedFile
 from bridges.webchat.limits import Buckets
@@ -33,10 +32,9 @@ log = logging.getLogger(__name__)
 class Gestures:
     """Shared by the WebSocket and its fallback."""
 
-    def __init__(self, runtime: Runtime, tokens: Tokens, hub: Hub) -> None:
+    def __init__(self, runtime: Runtime, tokens: Tokens) -> None:
         self._runtime = runtime
         self._tokens = tokens
-        self._hub = hub
         #: 20 messages at once, then 20 a minute; everything else is cheaper.
         self._messages = Buckets(burst=20, gap=3.0)
         self._others = Buckets(burst=120, gap=0.5)
@@ -72,8 +70,6 @@ class Gestures:
             log.exception("gesture not stored", extra={"action": "webchat_not_stored", "gesture": frame.type})
             sentence = "This could not be stored just now; it is tried again."
             raise ProtocolError("try_again", sentence, client_id=client_id, retry_after=2) from error
-        if not isinstance(frame, TypingNow):
-            self._hub.nudge(item.visitor.external_id)
         if client_id is None:
             return None
         ack: dict[str, Any] = {"type": "ack", "client_id": client_id}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,9 +21,7 @@ QUEUE = 100
 PAGE = 100
 #: How long a slow browser may leave its queue full.
 PATIENCE = 10.0
-#: A message is sent before the core commits that it was, so the transcript shows it moments after the nudge.
-EAGER = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-#: Other replicas do not nudge us: we look by ourselves, more often while the conversation is lively.
+#: Other replicas do not wake us: we look by ourselves, more often while the conversation is lively.
 LIVELY_EVERY, LIVELY_FOR, IDLE_EVERY = 1.0, 60.0, 5.0
 SHOW_TYPING = 6
 
@@ -38,11 +35,9 @@ class Listener:
         self.cursor = after
         self.queue: asyncio.Queue[Frame] = asyncio.Queue(QUEUE)
         self.wake = asyncio.Event()
-        self._eager: deque[float] = deque()
         self._lively_until = 0.0
 
     def nudge(self) -> None:
-        self._eager = deque(EAGER)
         self.lively()
         self.wake.set()
 
@@ -50,8 +45,6 @@ class Listener:
         self._lively_until = asyncio.get_running_loop().time() + LIVELY_FOR
 
     def pause(self) -> float:
-        if self._eager:
-            return self._eager.popleft()
         return LIVELY_EVERY if asyncio.get_running_loop().time() < self._lively_until else IDLE_EVERY
 
     async def rest(self, longest: float) -> None:

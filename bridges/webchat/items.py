@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from bridges.webchat.identity import Visitor
-from bridges.webchat.protocol import About, Chosen, Delete, Delivered, Edit, React, Read, Send, TypingNow
+from bridges.webchat.protocol import About, Chosen, Delete, Delivered, Edit, React, Read, Send, TypingNow, clean
 from core.contracts import bridge
 from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.richtext import Document, Paragraph, Text
@@ -45,7 +46,10 @@ _ITEM: TypeAdapter[Item] = TypeAdapter(Item)
 
 def read_item(raw: bytes) -> Item:
     """Raises ValueError."""
-    return _ITEM.validate_json(raw)
+    try:
+        return _ITEM.validate_python(clean(json.loads(raw)))
+    except RecursionError as error:
+        raise ValueError("The item is nested too deeply.") from error
 
 
 def external_id(visitor_id: str, ref: str) -> bridge.ExternalId:

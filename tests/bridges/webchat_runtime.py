@@ -186,6 +186,7 @@ class MemoryCore:
             }
         )
         messages.append(item)
+        self.bridge.transcript_changed(visitor)
         return item
 
     def find(self, external_id: str) -> bridge.TranscriptItem | None:
@@ -197,6 +198,7 @@ class MemoryCore:
         item = replace(item, cursor=self.cursor)
         messages = self.messages[visitor]
         messages[item.position - 1] = item
+        self.bridge.transcript_changed(visitor)
         return item
 
     def change(self, external_id: str, **values: Any) -> bridge.TranscriptItem | None:
