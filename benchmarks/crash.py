@@ -107,7 +107,7 @@ async def _drain(url: str, vendor: Vendor, report: Report, accepted: int) -> Non
         )
     report.accepted = accepted
     report.asked = len(dead)
-    report.notes = sorted(dead - vendor.keys)
+    report.notes = sorted(dead - vendor.first.keys())
 
 
 def _judge(vendor: Vendor, customers: list[Customer], report: Report) -> None:

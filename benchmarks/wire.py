@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,10 +12,11 @@ from typing import Any, Self
 class Vendor:
     """Takes POST with JSON and remembers it; GET /find?key=... tells whether it is there."""
 
-    def __init__(self, arrived: Callable[[dict[str, Any]], None] | None = None) -> None:
+    def __init__(self) -> None:
+        #: When each key was here first, by time.perf_counter.
+        self.first: dict[str, float] = {}
         self.arrivals: list[dict[str, Any]] = []
-        self.keys: set[str] = set()
-        self._arrived = arrived
+        self._news = asyncio.Event()
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -32,9 +33,15 @@ class Vendor:
 
     def take(self, message: dict[str, Any]) -> None:
         self.arrivals.append(message)
-        self.keys.add(message["key"])
-        if self._arrived is not None:
-            self._arrived(message)
+        self.first.setdefault(message["key"], time.perf_counter())
+        self._news.set()
+
+    async def until(self, keys: int, timeout: float = 60) -> None:
+        """That many different messages have arrived."""
+        async with asyncio.timeout(timeout):
+            while len(self.first) < keys:
+                self._news.clear()
+                await self._news.wait()
 
 
 class _Answering(asyncio.Protocol):
@@ -59,7 +66,7 @@ class _Answering(asyncio.Protocol):
             body, self._buffer = self._buffer[end + 4 : end + 4 + size], self._buffer[end + 4 + size :]
             if head.startswith("GET"):
                 key = head.split(" ", 2)[1].partition("key=")[2]
-                answer = b'{"found":true}' if key in self._vendor.keys else b'{"found":false}'
+                answer = b'{"found":true}' if key in self._vendor.first else b'{"found":false}'
             else:
                 self._vendor.take(json.loads(body))
                 answer = b'{"ok":true}'
