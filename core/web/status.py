@@ -33,6 +33,9 @@ async def metrics(request: web.Request) -> web.Response:
         raise web.HTTPUnauthorized(
             text="Set web.metrics_token and send it as a bearer token.", headers={"WWW-Authenticate": "Bearer"}
         )
+    _, details = await parts.ready()
+    # Any replica may have put events aside or repaired them, so the database is asked.
+    parts.metrics.quarantine_open.set(details.get("quarantined", 0))
     body = generate_latest(parts.metrics.registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

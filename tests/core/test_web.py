@@ -96,7 +96,7 @@ class World:
         return []
 
     async def ready(self) -> tuple[bool, Mapping[str, Any]]:
-        return self.is_ready, {"troubles": ["shop: gone"]}
+        return self.is_ready, {"troubles": ["shop: gone"], "quarantined": 3}
 
     def parts(self, port: int = 0) -> Parts:
         return Parts(
@@ -310,7 +310,10 @@ async def test_health_and_readiness_tell_balancers_little_and_operators_much(
     async with http.get("/health") as answer:
         assert answer.status == 200
     async with http.get("/ready") as answer:
-        assert (answer.status, await answer.json()) == (200, {"ready": True, "troubles": ["shop: gone"]})
+        assert (answer.status, await answer.json()) == (
+            200,
+            {"ready": True, "troubles": ["shop: gone"], "quarantined": 3},
+        )
     async with http.get("/ready", headers={"X-Forwarded-For": "203.0.113.9"}) as answer:
         assert await answer.json() == {"ready": True}
     world.is_alive = world.is_ready = False
@@ -322,7 +325,9 @@ async def test_health_and_readiness_tell_balancers_little_and_operators_much(
 async def test_metrics_are_for_operators(world: World, http: aiohttp.ClientSession) -> None:
     async with http.get("/metrics") as answer:
         assert answer.status == 200
-        assert "threadbridge_webhook_seconds" in await answer.text()
+        text = await answer.text()
+        assert "threadbridge_webhook_seconds" in text
+        assert "threadbridge_quarantine_open 3.0" in text
     async with http.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}) as answer:
         assert answer.status == 401
 
