@@ -12,7 +12,7 @@ from rich.console import Console
 
 from sandbox.page import Page
 from sandbox.play.script import play as play_script
-from sandbox.stage import Options, Stage
+from sandbox.stage import SUPPORT, Options, Stage
 
 #: Short, so that an answer is seen at once; an operator's default is 4 s.
 HOLD_SECONDS = 0.4
@@ -29,6 +29,9 @@ async def run(*, play: bool, as_json: bool, port: int) -> int:
 
 async def _serve(stage: Stage, port: int) -> int:
     console = Console()
+    tariq = stage.telegram.add_customer("Tariq", username="tariq")
+    emma = ("Emma Lindqvist", "emma@customer.test")
+    stage.mail.add_mailbox(emma[1], "customer")
     page = Page(
         slack=stage.slack,
         telegram=stage.telegram,
@@ -36,6 +39,9 @@ async def _serve(stage: Stage, port: int) -> int:
         widget_url=f"{stage.website}/widget.js",
         agents=[stage.bea, stage.omar],
         rooms=[stage.support, stage.vip],
+        phones=[tariq],
+        correspondents=[emma],
+        support_address=SUPPORT,
         port=port if _is_free(port) else 0,
     )
     stop = asyncio.Event()

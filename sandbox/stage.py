@@ -136,7 +136,7 @@ class Stage:
 
     def _accounts(self) -> dict[str, dict[str, Any]]:
         return {
-            "webchat": {"name": "website", "title": "Northwind Tea", "origins": ["*"]},
+            "webchat": {"name": "website", "title": "Lumen & Loom", "origins": ["*"]},
             "telegram": {
                 "name": "telegram",
                 "token": _TELEGRAM_TOKEN,
@@ -147,13 +147,15 @@ class Stage:
             "email": {
                 "name": "mail",
                 "address": SUPPORT,
-                "sender_name": "Northwind Tea",
+                "sender_name": "Lumen & Loom",
                 "username": SUPPORT,
                 "password": _PASSWORD,
                 "imap_host": self.mail.host,
                 "imap_port": self.mail.imap_port,
                 "imap_security": "none",
                 "auth_servers": ["mx.shop.test"],
+                # A mail may be there before the mailbox is first opened.
+                "since_days": 1,
                 "smtp_host": self.mail.host,
                 "smtp_port": self.mail.smtp_port,
                 "smtp_security": "none",

@@ -23,7 +23,7 @@ from core.app.supervision import Supervisor
 from core.cards.card import ChannelInfo
 from core.contacts import repository as contacts
 from core.contacts.service import ContactService
-from core.contracts.bridge import Accepted, Bridge, FollowsTranscript, ListeningBridge
+from core.contracts.bridge import Accepted, Bridge, Closes, FollowsTranscript, ListeningBridge
 from core.contracts.content import StoredFile
 from core.contracts.workplace import ListeningWorkplace, Workplace, WorkplaceCapabilities
 from core.conversations.dispatch import Dispatcher
@@ -238,6 +238,9 @@ class App:
                 for task in background:
                     task.cancel()
                 await asyncio.gather(*background, return_exceptions=True)
+                for bridge in self.bridges.values():
+                    if isinstance(bridge, Closes):
+                        bridge.close()
 
     async def take(self, account: str, raw: bytes) -> Sequence[Accepted]:
         """One raw item of a customer channel; returns after the commit."""

@@ -322,6 +322,15 @@ class ServesRoutes(Protocol):
 
 
 @runtime_checkable
+class Closes(Protocol):
+    """It holds connections of customers open."""
+
+    def close(self) -> None:
+        """Called before the web server stops: tells every connection to come back later; must return at once."""
+        ...
+
+
+@runtime_checkable
 class FetchesMedia(Protocol):
     def fetch(self, source: str) -> AsyncIterator[bytes]:
         """Streams an attachment's bytes; only from the vendor's own hosts. Raises as `send`."""

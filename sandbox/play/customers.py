@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.mail import MailSandbox
 from sandbox.stage import SUPPORT
@@ -106,7 +106,7 @@ class TelegramCustomer(Customer):
         return str(await self._telegram.customer_writes(self.user, text, reply_to=reply_to))
 
     async def sends(self, name: str, mime: str, data: bytes) -> None:
-        kind = "photo" if mime.startswith("image/") else "document"
+        kind: Literal["photo", "document"] = "photo" if mime.startswith("image/") else "document"
         await self._telegram.customer_sends(self.user, kind, name, mime, data)
 
     async def edit(self, ref: str, text: str) -> None:
@@ -177,7 +177,7 @@ class MailCustomer(Customer):
         return [m.letter.text or "" for m in self._inbox()]
 
     def files(self) -> list[str]:
-        return [attachment.name for m in self._inbox() for attachment in m.letter.attachments]
+        return [name for m in self._inbox() for name, _, _ in m.letter.attachments]
 
     def reactions(self) -> list[str]:
         return []
