@@ -1,44 +1,60 @@
-// Pictures for people who have none: small portraits, the same for the same name every time.
+// Pictures for people who have none: small portraits of colleagues, letters for everybody else.
 import { h, svg } from "./dom.js";
+import { world } from "./store.js";
 import { hue, initials } from "./words.js";
 
-const SKINS = ["#f6d2b8", "#e8b48f", "#c98d63", "#a06a43", "#7a4b2c"];
-const HAIRS = ["#2b2118", "#4a2f1b", "#7a4a22", "#b8752f", "#1d1f2b", "#8c8f99"];
-const CLOTHES = ["#2f6f6a", "#b8503c", "#34558b", "#c58a1e", "#6a4a8c", "#3c7a45"];
-
-const HAIR = [
-  // Long, over the shoulders.
-  (color) => [svg("path", { d: "M9.500 19c-1.500 5-1.800 8-1 12h23c.8-4 .5-7-1-12-.6-7-5-10.500-10.500-10.500S10.100 12 9.500 19z", fill: color })],
-  // Short.
-  (color) => [svg("path", { d: "M11 18c-.7-7 3.500-10.200 9-10.200s9.700 3.200 9 10.200z", fill: color })],
-  // A bun.
-  (color) => [svg("circle", { cx: 20, cy: 6.500, r: 4, fill: color }), svg("path", { d: "M10.700 19c-.5-7.500 3.800-11 9.300-11s9.800 3.500 9.300 11z", fill: color })],
-  // Curls.
-  (color) => [[12, 14, 4.500], [16, 9.800, 4.500], [22, 9, 4.800], [27, 12.500, 4.500], [29, 18, 3.200], [11, 19, 3.200]].map(([cx, cy, r]) => svg("circle", { cx, cy, r, fill: color })),
-];
-const FRINGE = [
-  (color) => svg("path", { d: "M12 17c.5-4.500 3.500-6.500 8-6.500s7.500 2 8 6.500c-3-.5-5-2-6.500-4-2 2.500-5 4-9.500 4z", fill: color }),
-  (color) => svg("path", { d: "M11.800 17.200c.4-4.700 3.700-7 8.200-7s7.800 2.300 8.200 7c-1.200-2.300-2.200-3.400-3.700-4-3.500 1.300-8.500 1.200-9.500.3-1.500.8-2.500 1.900-3.200 3.700z", fill: color }),
+// The parts of a portrait; agents get the first two, so that they are told apart at a glance.
+const LOOKS = [
+  { paper: "#f7d9c4", skin: "#f3cdb0", shade: "#e3ad8b", hair: "#8c4a23", cloth: "#2f6f6a", cut: "long" },
+  { paper: "#c9dcec", skin: "#c98f65", shade: "#ad744c", hair: "#211a18", cloth: "#d0892b", cut: "short", beard: true },
+  { paper: "#dcd6f0", skin: "#e6b48e", shade: "#cd946c", hair: "#2b2118", cloth: "#7a4b8c", cut: "bun" },
+  { paper: "#d3e8d4", skin: "#8a5836", shade: "#704428", hair: "#15110f", cloth: "#b8503c", cut: "curls" },
+  { paper: "#f3e3b5", skin: "#f6d6bd", shade: "#e2b596", hair: "#c98f3a", cloth: "#34558b", cut: "short" },
+  { paper: "#e7d3dc", skin: "#b57a50", shade: "#98603a", hair: "#332018", cloth: "#3c7a45", cut: "long" },
 ];
 
-export function portrait(name, size = 36, extra = "") {
-  const seed = hue(name) * 7 + [...String(name)].length * 3;
-  const pick = (list, step) => list[Math.floor(seed / step) % list.length];
-  const hair = pick(HAIRS, 3);
-  const style = Math.floor(seed / 5) % HAIR.length;
+// What lies behind the head, and what falls over the forehead.
+const CUTS = {
+  long: {
+    back: "M8.700 33c-1.300-6-.6-10.500.2-15C9.900 11 14 7.200 20 7.200S30.100 11 31.100 18c.8 4.500 1.500 9 .2 15z",
+    front: "M11.900 18.600c.2-5.600 3.500-8.900 8.300-8.900 4.600 0 7.700 3.200 7.900 8.900-3.300-.7-5.900-2.500-7.600-5.200-1.900 3-4.700 4.700-8.600 5.200z",
+  },
+  short: {
+    back: "M11.400 19.500c-1-7.500 3-11.600 8.600-11.600s9.600 4.100 8.600 11.600z",
+    front: "M11.900 18.300c-.2-5.400 3-8.800 8.100-8.800s8.300 3.400 8.100 8.800c-.7-2.200-1.500-3.500-2.700-4.300-3.300 1-7.600.9-10.300-.4-1.600.9-2.500 2.400-3.200 4.700z",
+  },
+  bun: {
+    back: "M20 1.800a4.600 4.600 0 0 1 3.300 7.800c3.700 1.200 6.100 4.600 5.500 9.900H11.200c-.6-5.300 1.800-8.700 5.500-9.900A4.600 4.600 0 0 1 20 1.800z",
+    front: "M11.900 18.300c.1-5.400 3.300-8.500 8.100-8.500s8 3.100 8.100 8.500c-2.200-3.800-4.700-5.400-8.100-5.400s-5.900 1.600-8.100 5.400z",
+  },
+  curls: {
+    back: "M10.300 21c-2.400-1.500-2.200-5 0-6-.5-3.500 2.600-5.600 5-5 1.600-2.900 6.400-3.400 8.600-.8 3-.9 5.800 1.700 5.300 4.600 2.600 1.200 2.700 5.500.4 7.200z",
+    front: "M11.900 18c-.3-4.600 2.400-7.300 4.900-7 1.800-1.800 5.200-1.700 6.500.1 2.800-.5 5 2.700 4.800 6.900-.9-2-2-3-3.500-3.200-1.100 1-3 1-4.100.1-1.300 1.100-3.500 1-4.600-.2-1.900.1-3.300 1.300-4 3.300z",
+  },
+};
+
+export function portrait(look, size = 36, extra = "") {
+  const { paper, skin, shade, hair, cloth, cut, beard } = LOOKS[look % LOOKS.length];
   const picture = svg("svg", { viewBox: "0 0 40 40", width: size, height: size, "aria-hidden": "true" });
+  const path = (d, fill, more = {}) => svg("path", { d, fill, ...more });
   picture.append(
-    svg("rect", { width: 40, height: 40, fill: `hsl(${hue(name)} 45% 78%)` }),
-    ...HAIR[style](hair),
-    svg("path", { d: "M4 42c.5-9 7-13 16-13s15.500 4 16 13z", fill: pick(CLOTHES, 11) }),
-    svg("path", { d: "M16.500 23h7v6.500a3.500 3.500 0 0 1-7 0z", fill: pick(SKINS, 2), "fill-opacity": 0.92 }),
-    svg("ellipse", { cx: 20, cy: 18.500, rx: 7.600, ry: 8.600, fill: pick(SKINS, 2) }),
-    FRINGE[style % 2](hair),
-    svg("circle", { cx: 17, cy: 19, r: 0.950, fill: "#2a1c14" }),
-    svg("circle", { cx: 23, cy: 19, r: 0.950, fill: "#2a1c14" }),
-    svg("path", { d: "M17.300 22.600c1.600 1.500 3.800 1.500 5.400 0", fill: "none", stroke: "#8a4b38", "stroke-width": 1, "stroke-linecap": "round" }),
+    svg("rect", { width: 40, height: 40, fill: paper }),
+    path(CUTS[cut].back, hair),
+    path("M3.500 42c.3-8.600 6.700-12.200 16.500-12.200S36.200 33.400 36.500 42z", cloth),
+    path("M16.200 22.500h7.600v7.200c0 2.500-1.700 4.100-3.800 4.100s-3.800-1.600-3.800-4.100z", shade),
+    path("M12.200 17.500c0-4.700 3.200-7.700 7.800-7.700s7.800 3 7.800 7.700v2.300c0 4.900-3.500 8.300-7.800 8.300s-7.800-3.400-7.800-8.300z", skin),
+    ...(beard ? [path("M12.200 19.500c1.300 2 2.700 2.900 4.200 2.700 1.500-.9 5.700-.9 7.200 0 1.500.2 2.900-.7 4.200-2.700v.6c0 5.200-3.500 8.600-7.800 8.600s-7.800-3.400-7.800-8.600z", hair), path("M17.400 24c1.500 1.200 3.700 1.200 5.200 0z", "#f7ece6")] : [path("M17.200 23.300c1.600 1.700 4 1.700 5.600 0", "none", { stroke: "#a4513f", "stroke-width": 1.100, "stroke-linecap": "round" })]),
+    path(CUTS[cut].front, hair),
+    svg("circle", { cx: 16.900, cy: 19.300, r: 0.950, fill: "#2a1c14" }),
+    svg("circle", { cx: 23.100, cy: 19.300, r: 0.950, fill: "#2a1c14" }),
   );
   return h("span", { class: `avatar ${extra}`, vars: { "--size": `${size}px` } }, picture);
+}
+
+// A person of the workspace.
+export function face(id, size = 36) {
+  const agent = world.page.agents.indexOf(id);
+  return portrait(agent >= 0 ? agent : 2 + (hue(id) % (LOOKS.length - 2)), size);
 }
 
 export function letters(name, size = 36, extra = "") {

@@ -19,7 +19,7 @@ export function bubble(message, { tail, first, replied, more, press }) {
 
 function reactions(message) {
   const list = [message.bot_reaction, message.customer_reaction].filter(Boolean);
-  return list.length ? h("span", { class: "bubble-reactions" }, list.map((emoji) => h("span", {}, emoji))) : null;
+  return list.length ? h("span", { class: "bubble-reactions" }, list.map((emoji) => h("span", {}, emoji.length === 1 ? `${emoji}\ufe0f` : emoji))) : null;
 }
 
 function media(message) {

@@ -73,9 +73,15 @@ export function iconButton(picture, label, onClick, extra = {}) {
   return h("button", { type: "button", class: `icon-button ${more}`, title: label, "aria-label": label, on: { click: onClick }, ...rest }, picture);
 }
 
-// True where the reader was at the end, so that a new line scrolls into view for her alone.
-export function atEnd(box, slack = 90) {
-  return box.scrollHeight - box.scrollTop - box.clientHeight < slack;
+// Keeps a list at its end while the reader is there: when lines come, pictures load, or the list is shown or resized.
+export function stickToEnd(box) {
+  let stuck = true;
+  const settle = () => { if (stuck) box.scrollTop = box.scrollHeight; };
+  box.addEventListener("scroll", () => { if (box.clientHeight) stuck = box.scrollHeight - box.scrollTop - box.clientHeight < 90; }, { passive: true });
+  box.addEventListener("load", settle, true);
+  new ResizeObserver(settle).observe(box);
+  new MutationObserver(settle).observe(box, { childList: true });
+  return box;
 }
 
 export function grow(area, most = 220) {

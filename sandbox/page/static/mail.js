@@ -1,5 +1,5 @@
 // The customers' mail program: threads, reading, writing and answering with attachments.
-import { letters, portrait } from "./avatar.js";
+import { letters } from "./avatar.js";
 import { h, iconButton, reconcile, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { act, complain } from "./live.js";
@@ -23,7 +23,7 @@ function draw() {
   }
   if (!people.some((person) => person.address === state.address)) state.address = people[0].address;
   if (!at("mail-body")) replace(box, h("div", { class: "people", id: "mail-people", role: "tablist", "aria-label": "Customers with mail", hidden: people.length < 2 }), h("div", { class: "mail", id: "mail-body" }));
-  reconcile(at("mail-people"), people.map((person) => ({ key: person.address, version: `${person.address === state.address}`, person })), ({ person }) => h("button", { type: "button", role: "tab", class: "person", "aria-selected": String(person.address === state.address), on: { click: () => { Object.assign(state, { address: person.address, thread: "", writing: false }); changed("mail"); } } }, portrait(person.name, 24), person.name.split(" ")[0]));
+  reconcile(at("mail-people"), people.map((person) => ({ key: person.address, version: `${person.address === state.address}`, person })), ({ person }) => h("button", { type: "button", role: "tab", class: "person", "aria-selected": String(person.address === state.address), on: { click: () => { Object.assign(state, { address: person.address, thread: "", writing: false }); changed("mail"); } } }, letters(person.name, 24), person.name.split(" ")[0]));
   const threads = threadsOf(state.address);
   const open = threads.find((thread) => thread.id === state.thread);
   const mode = state.writing ? "new" : open ? `thread:${open.id}` : "list";
@@ -103,7 +103,7 @@ function letter(mail) {
   const mine = mail.folder === "Sent";
   const rest = h("div", { class: "quoted", hidden: true, dir: "auto" }, quoted);
   return h("article", { class: "letter" },
-    h("header", {}, mine ? portrait(me().name, 36) : letters(nameIn(mail.from), 36), h("div", {}, h("strong", { dir: "auto" }, mine ? me().name : nameIn(mail.from)), h("small", {}, `${mine ? "to" : `<${addressIn(mail.from)}> to`} ${mine ? addressIn(mail.to) : "me"}`)), h("time", { title: fullTime(new Date(mail.received_at)) }, shortWhen(new Date(mail.received_at)))),
+    h("header", {}, letters(mine ? me().name : nameIn(mail.from), 36), h("div", {}, h("strong", { dir: "auto" }, mine ? me().name : nameIn(mail.from)), h("small", {}, `${mine ? "to" : `<${addressIn(mail.from)}> to`} ${mine ? addressIn(mail.to) : "me"}`)), h("time", { title: fullTime(new Date(mail.received_at)) }, shortWhen(new Date(mail.received_at)))),
     h("div", { class: "letter-text", dir: "auto" }, fresh),
     quoted && h("button", { type: "button", class: "ellipsis", "aria-label": "Show quoted text", title: "Show quoted text", on: { click: () => { rest.hidden = !rest.hidden; } } }, "•••"), quoted && rest,
     mail.attachments.length > 0 && h("div", { class: "letter-files" }, mail.attachments.map((file, number) => h("a", { class: "chip", target: "_blank", rel: "noopener", href: `/file/mail/${encodeURIComponent(state.address)}/${mail.folder}/${mail.uid}/${number}` }, icon(/^image/.test(file.mime) ? "image" : "file", 16), h("span", {}, file.name || "Attachment"), h("small", {}, size(file.size))))));

@@ -1,5 +1,5 @@
 // One message of the workspace: who, when, what, files, reactions, its thread, and what can be done with it.
-import { appIcon, portrait } from "./avatar.js";
+import { appIcon, face } from "./avatar.js";
 import { messageBody } from "./blocks.js";
 import { composerFor } from "./composer.js";
 import { h, iconButton } from "./dom.js";
@@ -75,13 +75,13 @@ export function drawMessage(row) {
 }
 
 function picture(message) {
-  if (!isApp(message)) return portrait(nameOf(message.user));
+  if (!isApp(message)) return face(message.user);
   const sign = message.icons?.emoji && pictureOf(message.icons.emoji.replaceAll(":", ""));
   return sign ? h("span", { class: "avatar sign" }, sign) : appIcon();
 }
 
 function joined(message, channel) {
-  const name = message.user === world.app.bot_user_id ? appIcon() : portrait(nameOf(message.user));
+  const name = message.user === world.app.bot_user_id ? appIcon() : face(message.user);
   const words = message.subtype.endsWith("join") ? `joined #${channel.name || "channel"}.` : `left #${channel.name}.`;
   return h("article", { class: "message joined" }, h("div", { class: "row" }, h("div", { class: "gutter" }, name), h("div", { class: "content" }, h("header", {}, h("span", { class: "author" }, nameOf(message.user)), message.user === world.app.bot_user_id && h("span", { class: "app-badge" }, "APP"), h("time", {}, clock(timeOf(message.ts)))), h("p", {}, words))));
 }
@@ -115,7 +115,8 @@ const react = (message, channel, name, remove) => act(ui.agent, "agent.react", {
 
 function threadBar({ message, channel, inThread }) {
   if (inThread || !message.reply_count || isReply(message)) return null;
-  const faces = [...new Set(message.reply_users || [])].slice(0, 4).map((id) => (id === world.app.bot_user_id || id === world.app.bot_id ? appIcon(22) : portrait(nameOf(id), 22)));
+  const people = new Set((message.reply_users || []).map((id) => (id === world.app.bot_id ? world.app.bot_user_id : id)));
+  const faces = [...people].slice(0, 4).map((id) => (id === world.app.bot_user_id ? appIcon(22) : face(id, 22)));
   return h("button", { type: "button", class: "thread-bar", on: { click: () => go({ thread: message.ts }) } }, h("span", { class: "faces" }, faces), h("b", {}, count(message.reply_count, "reply", "replies")), h("span", { class: "last" }, lastReply(message.latest_reply)), h("span", { class: "view" }, "View thread"), icon("right", 15));
 }
 

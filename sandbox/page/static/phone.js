@@ -1,7 +1,7 @@
 // The customers' phones: a messenger with one chat, held by one customer at a time.
-import { portrait, appIcon } from "./avatar.js";
+import { appIcon, letters } from "./avatar.js";
 import { bubble } from "./bubble.js";
-import { atEnd, grow, h, iconButton, reconcile, replace } from "./dom.js";
+import { grow, h, iconButton, reconcile, replace, stickToEnd } from "./dom.js";
 import { icon } from "./icons.js";
 import { act, complain } from "./live.js";
 import { emojiPicker, menu } from "./menu.js";
@@ -28,7 +28,6 @@ function draw() {
   if (state.built !== state.user) build(box, people);
   drawPeople(people);
   const list = at("chat");
-  const follow = !list.childElementCount || atEnd(list);
   reconcile(list, rows(phone), (row) => row.draw());
   at("phone-state").textContent = phone.typing > Date.now() ? "typing…" : "bot";
   at("phone-state").classList.toggle("busy", phone.typing > Date.now());
@@ -40,7 +39,6 @@ function draw() {
   at("phone-start").hidden = !(phone.blocked || !phone.messages.size);
   at("phone-composer").hidden = !at("phone-start").hidden;
   at("phone-start").firstElementChild.textContent = phone.blocked ? "Unblock" : "Start";
-  if (follow) list.scrollTop = list.scrollHeight;
 }
 
 function rows(phone) {
@@ -77,7 +75,7 @@ function actions(anchor, message) {
 function drawPeople(people) {
   reconcile(at("phone-people"), people.map((id) => ({ key: id, version: `${id === state.user}`, id })), ({ id }) => {
     const person = world.phones.get(id);
-    return h("button", { type: "button", role: "tab", class: "person", "aria-selected": String(id === state.user), on: { click: () => { state.draft.set(state.user, at("phone-text").value); state.user = id; state.reply = state.edit = null; changed("phone"); } } }, portrait(person.first_name, 24), person.first_name);
+    return h("button", { type: "button", role: "tab", class: "person", "aria-selected": String(id === state.user), on: { click: () => { state.draft.set(state.user, at("phone-text").value); state.user = id; state.reply = state.edit = null; changed("phone"); } } }, letters(person.first_name, 24), person.first_name.split(" ")[0]);
   });
 }
 
@@ -102,7 +100,7 @@ function build(box, people) {
     h("div", { class: "phone" }, h("div", { class: "screen" },
       h("header", { class: "phone-head" }, icon("left", 22), appIcon(36), h("div", {}, h("strong", {}, world.bot.first_name), h("small", { id: "phone-state" }, "bot")), h("span", { class: "stretch" }), icon("more", 20)),
       h("div", { class: "phone-notice", id: "phone-notice", role: "status", hidden: true }),
-      h("div", { class: "chat", id: "chat", role: "log", tabindex: "0", "aria-label": "Chat on Telegram" }),
+      stickToEnd(h("div", { class: "chat", id: "chat", role: "log", tabindex: "0", "aria-label": "Chat on Telegram" })),
       h("div", { class: "phone-context", id: "phone-context", hidden: true }),
       h("div", { class: "phone-start", id: "phone-start", hidden: true }, h("button", { type: "button", on: { click: () => act(state.user, "telegram.start") } }, "Start")),
       h("div", { class: "phone-composer", id: "phone-composer" }, h("div", { class: "phone-field" }, iconButton(icon("smile", 22), "Emoji", (event) => emojiPicker(event.currentTarget, (emoji) => { text.setRangeText(emoji.picture, text.selectionStart, text.selectionEnd, "end"); text.dispatchEvent(new Event("input")); text.focus(); })), text, attach), iconButton(icon("send", 21), "Send as the customer", send, { class: "phone-send", id: "phone-send" })),

@@ -1,6 +1,6 @@
 // The thread pane: the opening post, its replies, who is typing, and the field to answer.
 import { composerFor } from "./composer.js";
-import { atEnd, h, iconButton, reconcile, replace } from "./dom.js";
+import { h, iconButton, reconcile, replace, stickToEnd } from "./dom.js";
 import { icon } from "./icons.js";
 import { rows } from "./message.js";
 import { byTs, changed, go, markRead, placeOf, readMark, threadOf, ui, world } from "./store.js";
@@ -36,14 +36,11 @@ export function drawThread() {
     build(box, channel, root);
   }
   const list = at("thread-messages");
-  const fresh = !list.childElementCount;
-  const follow = fresh || atEnd(list);
   const items = [...rows([root], { channel, inThread: true, days: false })];
   if (messages.length) items.push({ key: "count", version: String(messages.length), count: replies.length });
   items.push(...rows(messages, { channel, inThread: true, days: false, unreadFrom: newFrom }));
   reconcile(list, items, (row) => ("count" in row ? h("div", { class: "reply-count", role: "separator" }, count(row.count, "reply", "replies")) : drawRow(row)));
   typing(channel, root);
-  if (follow && (!fresh || messages.length > 3)) list.scrollTop = list.scrollHeight;
   const last = messages.at(-1)?.ts || root.ts;
   if (!document.hidden && markRead(ui.agent, root.ts, last)) changed("ui");
 }
@@ -63,7 +60,7 @@ function build(box, channel, root) {
   });
   replace(box,
     h("header", { class: "pane-head" }, h("h2", {}, "Thread"), h("span", { class: "topic" }, `# ${channel.name}`), iconButton(icon("close"), "Close thread", () => go({ thread: "" }))),
-    h("div", { class: "messages", id: "thread-messages", role: "log", "aria-label": "Thread", tabindex: "0" }),
+    stickToEnd(h("div", { class: "messages", id: "thread-messages", role: "log", "aria-label": "Thread", tabindex: "0" })),
     h("div", { class: "foot" }, channel.is_archived ? h("div", { class: "archived" }, icon("lock", 15), "This channel is archived.") : composer.node, h("div", { class: "typing", id: "typing", "aria-live": "polite" })));
 }
 

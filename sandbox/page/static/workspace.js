@@ -1,7 +1,7 @@
 // The workspace: its rooms, who looks at it, and the room or home tab that she has open.
-import { appIcon, portrait } from "./avatar.js";
+import { appIcon, face } from "./avatar.js";
 import { composerFor } from "./composer.js";
-import { atEnd, h, reconcile, replace } from "./dom.js";
+import { h, reconcile, replace, stickToEnd } from "./dom.js";
 import { typed } from "./editor.js";
 import { drawHome } from "./home.js";
 import { icon } from "./icons.js";
@@ -45,15 +45,15 @@ function drawAgents(agents) {
   reconcile(box, agents.map((id) => {
     const number = id === ui.agent ? 0 : waiting(id);
     return { key: id, version: `${id === ui.agent}${number}${nameOf(id)}`, id, number };
-  }), ({ id, number }) => h("button", { type: "button", class: "agent", role: "tab", "aria-selected": String(id === ui.agent), title: `Answer as ${nameOf(id)}`, on: { click: () => { ui.agent = id; ui.editing = null; changed("ui", "slack"); } } }, portrait(nameOf(id), 26), h("span", {}, firstName(id)), number > 0 && h("span", { class: "badge" }, number > 99 ? "99+" : number)));
+  }), ({ id, number }) => h("button", { type: "button", class: "agent", role: "tab", "aria-selected": String(id === ui.agent), title: `Answer as ${nameOf(id)}`, on: { click: () => { ui.agent = id; ui.editing = null; changed("ui", "slack"); } } }, face(id, 26), h("span", {}, firstName(id)), number > 0 && h("span", { class: "badge" }, number > 99 ? "99+" : number)));
 }
 
 function drawSidebar() {
   at("team-name").textContent = world.team.name || "Workspace";
   const place = placeOf();
   const rooms = [...world.channels.values()].filter((channel) => channel.name && !channel.is_im);
-  const listed = new Set(world.page.rooms);
-  rooms.sort((one, other) => (listed.has(other.id) - listed.has(one.id)) || one.name.localeCompare(other.name));
+  const order = (id) => (world.page.rooms.includes(id) ? world.page.rooms.indexOf(id) : Infinity);
+  rooms.sort((one, other) => (order(one.id) === order(other.id) ? one.name.localeCompare(other.name) : order(one.id) - order(other.id)));
   const entries = [
     { key: "head", version: "", draw: () => h("h3", {}, icon("down", 14), "Channels") },
     ...rooms.map((channel) => {
@@ -62,7 +62,7 @@ function drawSidebar() {
       return { key: channel.id, version: `${ui.agent}${open}${number}${channel.name}${channel.is_archived}`, draw: () => room(channel, open, number) };
     }),
     { key: "people", version: "", draw: () => h("h3", {}, icon("down", 14), "People") },
-    ...world.page.agents.map((id) => ({ key: `p${id}`, version: `${id === ui.agent}${nameOf(id)}`, draw: () => h("div", { class: "side-row person" }, portrait(nameOf(id), 20), h("span", {}, nameOf(id)), id === ui.agent && h("small", {}, "you"), h("i", { class: "presence" })) })),
+    ...world.page.agents.map((id) => ({ key: `p${id}`, version: `${id === ui.agent}${nameOf(id)}`, draw: () => h("div", { class: "side-row member" }, face(id, 20), h("span", {}, nameOf(id)), id === ui.agent && h("small", {}, "you"), h("i", { class: "presence" })) })),
     { key: "apps", version: "", draw: () => h("h3", {}, icon("down", 14), "Apps") },
     { key: "home", version: `${ui.agent}${place.home}`, draw: () => h("button", { type: "button", class: "side-row", "aria-current": place.home ? "page" : null, on: { click: openHome } }, appIcon(20), h("span", {}, nameOf(world.app.bot_user_id))) },
   ];
@@ -103,17 +103,15 @@ function drawPane() {
     shown = key;
     const mark = readMark(ui.agent, channel.id);
     newFrom = mark ? messages.find((message) => message.ts > mark && message.user !== ui.agent)?.ts || "" : "";
-    replace(box, head(channel), h("div", { class: "messages", id: "messages", role: "log", "aria-label": `Messages in ${channel.name}`, tabindex: "0" }), h("div", { class: "foot", id: "pane-foot" }));
+    replace(box, head(channel), stickToEnd(h("div", { class: "messages", id: "messages", role: "log", "aria-label": `Messages in ${channel.name}`, tabindex: "0" })), h("div", { class: "foot", id: "pane-foot" }));
     drawFoot(channel);
   }
   const list = at("messages");
-  const follow = !list.childElementCount || atEnd(list);
   const items = rows(messages, { channel, unreadFrom: newFrom });
   if (!items.length) items.push({ key: "welcome", version: channel.name, welcome: channel });
   reconcile(list, items, drawRow);
   const foot = at("pane-foot");
   if (foot.dataset.archived !== String(Boolean(channel.is_archived))) drawFoot(channel);
-  if (follow) list.scrollTop = list.scrollHeight;
   const last = [...channel.messages.keys()].sort().at(-1);
   if (visible && last && markRead(ui.agent, channel.id, last)) changed("ui");
 }
@@ -127,7 +125,7 @@ export function drawRow(row) {
 
 function head(channel) {
   const members = (channel.members || []).filter((id) => world.users.has(id) && !world.users.get(id).is_bot);
-  return h("header", { class: "pane-head" }, h("h2", {}, icon(channel.is_private ? "lock" : "hash", 18), channel.name), h("span", { class: "topic", dir: "auto" }, channel.topic?.value || ""), h("span", { class: "members" }, members.slice(0, 3).map((id) => portrait(nameOf(id), 22)), h("b", {}, members.length)));
+  return h("header", { class: "pane-head" }, h("h2", {}, icon(channel.is_private ? "lock" : "hash", 18), channel.name), h("span", { class: "topic", dir: "auto" }, channel.topic?.value || ""), h("span", { class: "members" }, members.slice(0, 3).map((id) => face(id, 22)), h("b", {}, members.length)));
 }
 
 function drawFoot(channel) {
