@@ -130,7 +130,7 @@ Index(
     sqlite_where=text("state = 0"),
 )
 Index("outbox_dead", outbox.c.done_at, postgresql_where=text("state = 2"), sqlite_where=text("state = 2"))
-Index("outbox_doubt", outbox.c.id, postgresql_where=text("in_doubt"), sqlite_where=text("in_doubt"))
+Index("outbox_doubt", outbox.c.id, postgresql_where=text("in_doubt"), sqlite_where=text("in_doubt = 1"))
 FINISHED = text("state IN (1, 3)")
 Index("outbox_finished", outbox.c.done_at, postgresql_where=FINISHED, sqlite_where=FINISHED)
 

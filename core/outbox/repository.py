@@ -10,9 +10,9 @@ from sqlalchemy import (
     Connection,
     Row,
     case,
-    false,
     func,
     literal,
+    literal_column,
     select,
     update,
 )
@@ -277,7 +277,7 @@ class Outbox:
         rows = connection.execute(
             select(outbox, lane.c.key, lane.c.scope)
             .join(lane, lane.c.id == outbox.c.lane_id)
-            .where(outbox.c.state == State.DEAD)
+            .where(_DEAD)
             .order_by(outbox.c.done_at.desc())
             .limit(limit)
         )
@@ -293,7 +293,7 @@ class Outbox:
 
     def stats(self, connection: Connection) -> Stats:
         now = self._storage.now(connection)
-        working = lane.c.pending > 0
+        working = lane.c.pending > literal_column("0")
         free = working & lane.c.paused_reason.is_(None) & lane.c.lease_until.is_(None)
         oldest = connection.execute(select(func.min(lane.c.due_at)).where(free)).scalar()
 
@@ -306,11 +306,13 @@ class Outbox:
             ready=count(lane, free, lane.c.due_at <= now),
             leased=count(lane, lane.c.lease_until.is_not(None)),
             paused=count(lane, working, lane.c.paused_reason.is_not(None)),
-            dead=count(outbox, outbox.c.state == State.DEAD),
-            in_doubt=count(outbox, outbox.c.in_doubt != false(), outbox.c.state.in_([State.QUEUED, State.DEAD])),
+            dead=count(outbox, _DEAD),
+            in_doubt=count(outbox, outbox.c.in_doubt, outbox.c.state.in_([State.QUEUED, State.DEAD])),
         )
 
 
+#: A literal, or the planner does not see that the partial index applies.
+_DEAD = outbox.c.state == literal_column("2")
 _MILLISECOND = timedelta(milliseconds=1)
 
 

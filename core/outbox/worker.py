@@ -37,6 +37,8 @@ TURN = 50
 BUSY_POLL = 0.05
 #: Pause after the database could not be used.
 RECOVER = 0.25
+#: Seconds between two looks for rows that nobody needs any more.
+PRUNE_EVERY = 300.0
 
 
 class Worker:
@@ -304,7 +306,7 @@ class Worker:
         """Figures and pruning now and then; and, with replicas, a look after the others."""
         mourner = Mourner()
         loop = asyncio.get_running_loop()
-        next_round = loop.time()
+        next_round = next_pruning = loop.time()
         while True:
             try:
                 if self._listening:
@@ -312,6 +314,8 @@ class Worker:
                 if loop.time() >= next_round:
                     next_round = loop.time() + self._housekeeping_every
                     self.metrics.show(await self._storage.read(self._outbox.stats))
+                if loop.time() >= next_pruning:
+                    next_pruning = loop.time() + PRUNE_EVERY
                     await self._prune()
             except StorageError as error:
                 logger.warning("Housekeeping has to wait", action="housekeeping_failed", error=str(error))
@@ -319,11 +323,15 @@ class Worker:
 
     async def _prune(self) -> None:
         for _ in range(20):
-            removed = await self._storage.write(
-                lambda connection: housekeeping.prune(connection, self._storage.now(connection), self._keep)
+            found = await self._storage.read(
+                lambda connection: housekeeping.find(connection, self._storage.now(connection), self._keep)
             )
-            if removed < housekeeping.BATCH:
+            if not found:
                 return
+            await self._storage.write(partial(self._remove, found))
+
+    def _remove(self, found: housekeeping.Leavings, connection: Connection) -> int:
+        return housekeeping.remove(connection, found, self._storage.now(connection), self._keep)
 
     async def _mourn(self, mourner: Mourner, now: float) -> None:
         def work(connection: Connection) -> int:

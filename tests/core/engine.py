@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from core.contracts.errors import FailureReason
 from core.outbox.jobs import Done, Job, JobState, NewJob
+from core.outbox.leases import Leases
+from core.outbox.outcomes import Claimed, Outcome, Result
 from core.outbox.repository import Outbox
 from core.outbox.worker import Worker
 from core.storage.storage import Storage
@@ -155,3 +157,25 @@ async def settled(storage: Storage, outbox: Outbox, *, within: float = 10.0) -> 
     while (stats := await storage.read(outbox.stats)).queued or stats.leased:
         assert loop.time() < deadline, stats
         await asyncio.sleep(0.005)
+
+
+LEASE = timedelta(seconds=15)
+
+
+def sent(claimed: Claimed, ref: str = "r") -> Outcome:
+    return Outcome(claimed=claimed, result=Result.SENT, ref=ref)
+
+
+class Hands:
+    """A worker's side of the tables, by hand."""
+
+    def __init__(self, storage: Storage, outbox: Outbox, owner: int) -> None:
+        self._storage = storage
+        self.leases = Leases(storage, outbox, owner=owner, lease=LEASE)
+
+    async def claim(self, free: int = 10, busy: tuple[int, ...] = ()) -> list[Claimed]:
+        claimed, _, _ = await self._storage.write(lambda connection: self.leases.claim(connection, free, busy))
+        return claimed
+
+    async def finish(self, *outcomes: Outcome) -> list[object]:
+        return list(await self._storage.write(lambda connection: self.leases.finish(connection, outcomes)))

@@ -152,7 +152,7 @@ async def test_callbacks_run_on_the_loop_after_the_commit(store: Storage) -> Non
 
 async def test_a_callback_that_fails_harms_nobody(store: Storage) -> None:
     def work(connection: Connection) -> str:
-        store.after_commit(connection, lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+        store.after_commit(connection, lambda: 1 / 0)  # type: ignore[arg-type]
         return "done"
 
     assert await store.write(work) == "done"

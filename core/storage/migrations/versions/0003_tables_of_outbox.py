@@ -114,7 +114,11 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 2"),
         )
         batch_op.create_index(
-            "outbox_doubt", ["id"], unique=False, postgresql_where=sa.text("in_doubt"), sqlite_where=sa.text("in_doubt")
+            "outbox_doubt",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("in_doubt"),
+            sqlite_where=sa.text("in_doubt = 1"),
         )
         batch_op.create_index(
             "outbox_finished",
