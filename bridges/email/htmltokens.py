@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 MAX_HTML = 1_000_000
-MAX_TAGS = 100_000
+MAX_TAGS = 50_000
 MAX_ATTRIBUTES = 4000
 #: Possessive throughout: nothing is tried twice. A quote opens only behind an equals sign, as in browsers.
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)((?:[^>\"'=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+|[\"'])*+)>")
@@ -26,7 +26,7 @@ class Tag:
 
 def tokens(source: str) -> Iterator[str | Tag]:
     """Text with entities decoded, and tags with names and attributes in small letters."""
-    source = source[:MAX_HTML]
+    rest, source = len(source) > MAX_HTML, source[:MAX_HTML]
     at = count = 0
     while at < len(source) and count < MAX_TAGS:
         begin = source.find("<", at)
@@ -34,7 +34,7 @@ def tokens(source: str) -> Iterator[str | Tag]:
         if begin > at:
             yield html.unescape(source[at:begin])
         if begin == len(source):
-            return
+            break
         count += 1
         if source.startswith("<!--", begin):
             # Outlook's conditional comments are comments to everybody else.
@@ -55,6 +55,8 @@ def tokens(source: str) -> Iterator[str | Tag]:
             at = found.end()
             if tag.name in _RAW and not tag.closing:
                 at = _end_of_raw(source, tag.name, at)
+    if rest or count >= MAX_TAGS:
+        yield "…"
 
 
 def _after(source: str, mark: str, start: int) -> int:
