@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,12 +120,18 @@ class RecordingRuntime:
         async with asyncio.timeout(timeout):
             while not (found := condition()):
                 self._changed.clear()
-                try:
-                    # What the vendor's side changes is announced by nobody.
+                # What the vendor's side changes is announced by nobody.
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), 0.01)
-                except TimeoutError:
-                    continue
             return found
+
+    async def until_async(self, condition: Callable[[], Awaitable[Any]], timeout: float = DEADLINE_S) -> None:
+        """As `until`, for what must be awaited to be known."""
+        async with asyncio.timeout(timeout):
+            while not await condition():
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), 0.01)
 
     async def stored(self, data: bytes, name: str) -> Attachment:
         """A file in the store, as an agent would attach it."""

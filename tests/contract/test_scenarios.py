@@ -1,0 +1,42 @@
+"""Every channel carries every scenario that it declares, over real sockets, and can do nothing undeclared."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import discovery
+from core.testing.customer_peer import CustomerPeer
+from core.testing.receiving import RECEIVING
+from core.testing.scenarios import SENDING, Scenario
+from tests.contract.peers.email import email_peer
+from tests.contract.peers.telegram import telegram_peer
+from tests.contract.peers.webchat import webchat_peer
+
+PEERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Any]]] = {
+    "email": email_peer,
+    "telegram": telegram_peer,
+    "webchat": webchat_peer,
+}
+
+
+@pytest.fixture(params=sorted(PEERS))
+async def peer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CustomerPeer]:
+    async with PEERS[request.param](tmp_path) as peer:
+        yield peer
+
+
+@pytest.mark.parametrize("scenario", SENDING, ids=str)
+async def test_from_the_agent(peer: CustomerPeer, scenario: Scenario) -> None:
+    await scenario.play(peer)
+
+
+@pytest.mark.parametrize("scenario", RECEIVING, ids=str)
+async def test_from_the_customer(peer: CustomerPeer, scenario: Scenario) -> None:
+    await scenario.play(peer)
+
+
+def test_every_channel_has_a_customer_here() -> None:
+    assert set(discovery.bridges().names) == set(PEERS), "give a new channel a peer in tests/contract/peers"
