@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from core import discovery
 from core.app.alerts import Alerts
 from core.app.lending import Lender
+from core.app.pruning import Pruning
 from core.app.relay import TypingRelay
 from core.app.report import Report
 from core.app.supervision import Supervisor
@@ -174,6 +175,7 @@ class App:
             channels=self.channels,
             file_link=self._file_link,
             trouble=self.troubles.tell,
+            troubles=self.troubles.sentences,
         )
         self.worker = Worker(
             self.storage, self.outbox, handlers(context, drawer, self.quarantine), registry=self.metrics.registry
@@ -187,6 +189,7 @@ class App:
             self.troubles.tell,
             probe_seconds=self._probe_seconds,
         )
+        self.pruning = Pruning(self.storage, self.quarantine, self.files)
         self.report = Report(self.storage, self.outbox, self.quarantine, self.troubles, self.bridges, self.workplaces)
         self.web = WebServer(
             Parts(
@@ -220,7 +223,7 @@ class App:
                 for work in (
                     self.supervisor.learn_rooms(),
                     self.supervisor.probe(),
-                    self.supervisor.prune(),
+                    self.pruning.run(),
                     self._redo_asked(),
                     *(
                         self.supervisor.listen(name, adapter.listen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -14,7 +13,7 @@ from core.contracts.bridge import Bridge
 from core.contracts.errors import AdapterError
 from core.contracts.places import RoomRef
 from core.contracts.workplace import Desk, RoomChange, Workplace
-from core.conversations import events, inbox
+from core.conversations import events
 from core.conversations.events import Fact
 from core.conversations.service import SYSTEM
 from core.outbox.repository import Outbox
@@ -24,9 +23,6 @@ from core.storage.storage import Storage
 
 log = structlog.get_logger(__name__)
 
-#: Longer than any vendor redelivers (Meta: 7 days).
-_INBOX_KEPT = timedelta(days=8)
-_PRUNE_SECONDS = 3600.0
 _RESTART_SECONDS = (1.0, 60.0)
 
 
@@ -125,19 +121,6 @@ class Supervisor:
         if self._outbox.resume(connection, scope=scope):
             now = self._storage.now(connection)
             events.record(connection, Fact.RESUMED, at=now, actor=SYSTEM, data={"scope": scope})
-
-    async def prune(self) -> None:
-        """Forgets, in small batches, what no vendor redelivers any more."""
-        while True:
-            try:
-                while await self._storage.write(self._prune_once):
-                    pass
-            except StorageError:
-                log.warning("Old inbox rows could not be forgotten", action="prune_failed")
-            await asyncio.sleep(_PRUNE_SECONDS)
-
-    def _prune_once(self, connection: Connection) -> int:
-        return inbox.prune(connection, self._storage.now(connection) - _INBOX_KEPT)
 
 
 def _note_rooms(connection: Connection, workspace: str, found: Sequence[tuple[str, str]]) -> None:

@@ -16,17 +16,17 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from core.contracts.bridge import DeliveryStatus
-from core.contracts.content import Capabilities, Rate
+from core.contracts.content import Capabilities
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action, Tone
 from core.contracts.richtext import Document
 from core.contracts.text import from_json, is_empty, plain, to_json
 from core.contracts.workplace import Sign, WorkplaceCapabilities
-from core.conversations import repository, threads
+from core.conversations import buckets, repository, threads
 from core.conversations.cutting import file_part, pieces, post_parts
 from core.conversations.models import Direction, Message, StoredAttachment
 from core.conversations.threads import ThreadLink
-from core.outbox.jobs import Bucket, NewJob
+from core.outbox.jobs import NewJob
 from core.outbox.repository import Outbox
 from core.storage.ids import new_id
 
@@ -34,6 +34,7 @@ from core.storage.ids import new_id
 _FILES_WAIT = timedelta(minutes=2)
 #: A card is redrawn at most this often (slack.md, section 13).
 _CARD_DEBOUNCE = timedelta(seconds=2)
+_QUEUE_DEBOUNCE = timedelta(seconds=5)
 _WHISPER_LIFE = timedelta(minutes=10)
 _CARD, _NOTICE, _LATER = 3, 1, 4
 
@@ -194,19 +195,12 @@ class Dispatcher:
                 payload=payload,
                 lane=f"post:{link.place}",
                 scope=link.workspace,
-                buckets=self._room_buckets(link),
+                buckets=buckets.of_room(link, self._workspaces[link.workspace]),
                 rank=rank,
                 not_before=not_before,
                 priority=_NOTICE,
             ),
         )
-
-    def _room_buckets(self, link: ThreadLink) -> tuple[Bucket, ...]:
-        capabilities = self._workspaces[link.workspace]
-        buckets = [_bucket(f"room:{link.workspace}:{link.room}", capabilities.room_rate)]
-        if capabilities.workspace_rate is not None:
-            buckets.append(_bucket(f"workspace:{link.workspace}", capabilities.workspace_rate))
-        return tuple(buckets)
 
     def refresh_card(self, connection: Connection, conversation_id: UUID, now: datetime) -> None:
         """Redraws the cards of a conversation soon; several changes at once make one redraw."""
@@ -223,6 +217,27 @@ class Dispatcher:
                     priority=_CARD,
                 ),
             )
+        owner = repository.conversation(connection, conversation_id).owner
+        if owner:
+            self._refresh_queue(connection, owner, now)
+
+    def _refresh_queue(self, connection: Connection, owner: str, now: datetime) -> None:
+        """Redraws the owner's own page soon, once for all that changes within a few seconds."""
+        workspace, _, agent_id = owner.partition("/")
+        slot = int(now.timestamp() / _QUEUE_DEBOUNCE.total_seconds()) + 1
+        self._outbox.add(
+            connection,
+            NewJob(
+                key=f"queue:{owner}:{slot}",
+                op="queue",
+                payload={"workspace": workspace, "agent": agent_id},
+                lane=f"queue:{owner}",
+                scope=workspace,
+                not_before=datetime.fromtimestamp(slot * _QUEUE_DEBOUNCE.total_seconds(), now.tzinfo),
+                expires_at=now + _WHISPER_LIFE,
+                priority=_LATER,
+            ),
+        )
 
     def sign(self, connection: Connection, message: Message, sign: Sign) -> None:
         """Puts a mark on the agent's own posts of that message."""
@@ -309,19 +324,13 @@ class Dispatcher:
         rank: int | None = None,
         not_before: datetime | None = None,
     ) -> NewJob:
-        capabilities = self._channels[message.account]
-        buckets = []
-        if capabilities.account_rate is not None:
-            buckets.append(_bucket(f"account:{message.account}", capabilities.account_rate))
-        if capabilities.recipient_rate is not None:
-            buckets.append(_bucket(f"recipient:{message.address_id}", capabilities.recipient_rate))
         return NewJob(
             key=key,
             op=op,
             payload=payload,
             lane=f"send:{message.account}:{message.conversation_id}",
             scope=message.account,
-            buckets=tuple(buckets),
+            buckets=buckets.of_message(message, self._channels[message.account]),
             rank=rank,
             not_before=not_before,
             priority=0,
@@ -386,7 +395,3 @@ class Dispatcher:
 
 def send_key(message: Message, piece: int) -> str:
     return f"send:{message.id}:{message.revision}:{piece}"
-
-
-def _bucket(key: str, rate: Rate) -> Bucket:
-    return Bucket(key=key, gap=rate.gap, burst=rate.burst)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -241,3 +242,9 @@ def snoozed_due(connection: Connection, now: datetime) -> list[Conversation]:
         select(conversations).where(conversations.c.state == "snoozed", conversations.c.snoozed_until <= now)
     )
     return [to_conversation(row) for row in rows]
+
+
+def files_in_use(connection: Connection, sums: Collection[str]) -> list[str]:
+    """Those of the sums that a message has."""
+    query = select(attachments.c.sha256).where(attachments.c.sha256.in_(list(sums))).distinct()
+    return [str(value) for value in connection.execute(query).scalars()]

@@ -41,6 +41,8 @@ class Context:
     file_link: Callable[[StoredFile, str], str | None]
     #: (source, sentence or None): what an operator has to know.
     trouble: Callable[[str, str | None], None]
+    #: What does not work right now, in sentences.
+    troubles: Callable[[], tuple[str, ...]]
 
 
 class JobHandler:

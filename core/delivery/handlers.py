@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
+from core.delivery.aside import AlertHandler, QueueHandler, ReactHandler, SignHandler, WhisperHandler
 from core.delivery.drawing import Drawer
 from core.delivery.fetching import FetchHandler
 from core.delivery.gestures import EventHandler, WakeHandler
 from core.delivery.handler import Context, JobHandler
-from core.delivery.posting import (
-    AlertHandler,
-    CardHandler,
-    EditPostHandler,
-    NoticeHandler,
-    PostHandler,
-    ReactHandler,
-    SignHandler,
-    WhisperHandler,
-)
+from core.delivery.posting import CardHandler, EditPostHandler, NoticeHandler, PostHandler
 from core.delivery.sending import SendDeleteHandler, SendEditHandler, SendHandler, SendReactionHandler
 from core.quarantine.repository import Quarantine
 
@@ -30,6 +22,7 @@ def handlers(context: Context, drawer: Drawer, quarantine: Quarantine) -> dict[s
         "alert": AlertHandler(context),
         "react_post": ReactHandler(context),
         "sign": SignHandler(context),
+        "queue": QueueHandler(context),
         "whisper": WhisperHandler(context),
         "send": SendHandler(context, drawer),
         "send_edit": SendEditHandler(context, drawer),

@@ -12,10 +12,10 @@ from core.cards import card as cards
 from core.cards import words
 from core.contracts.content import Content
 from core.contracts.errors import DestinationUnavailable, FailureReason
-from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.places import PostRef, RoomRef
 from core.contracts.posts import Action, Author, Card, Post, Tone
 from core.contracts.text import from_json, from_plain
-from core.contracts.workplace import Sign, Workplace
+from core.contracts.workplace import Workplace
 from core.conversations import events, repository, threads
 from core.conversations.events import Fact
 from core.conversations.service import SYSTEM
@@ -244,36 +244,6 @@ class CardHandler(ThreadHandler):
         threads.change_link(connection, link.id, card_version=link.card_version + 1, card_hash="")
 
 
-class SignHandler(JobHandler):
-    """One mark on an agent's own post."""
-
-    async def deliver(self, job: Job) -> Done:
-        ref = PostRef(**job.payload["ref"])
-        await self._context.workplaces[ref.workspace].sign(ref, Sign(job.payload["sign"]))
-        return Done()
-
-
-class ReactHandler(JobHandler):
-    """A customer's reaction on an agent's own post."""
-
-    async def deliver(self, job: Job) -> Done:
-        ref = PostRef(**job.payload["ref"])
-        workplace = self._context.workplaces[ref.workspace]
-        await workplace.react(ref, job.payload["emoji"], added=job.payload["added"])
-        return Done()
-
-
-class WhisperHandler(JobHandler):
-    """A private word to one agent."""
-
-    async def deliver(self, job: Job) -> Done:
-        thread = ThreadRef(**job.payload["thread"])
-        actions = [Action(**action) for action in job.payload["actions"]]
-        workplace = self._context.workplaces[thread.workspace]
-        await workplace.whisper(thread, job.payload["agent"], job.payload["text"], actions)
-        return Done()
-
-
 async def room_by_name(workplace: Workplace, ref: RoomRef) -> RoomRef:
     """The room by its id, asked for by name where the settings name it and we have not met it yet."""
     if not ref.room.startswith("#"):
@@ -286,16 +256,3 @@ async def room_by_name(workplace: Workplace, ref: RoomRef) -> RoomRef:
 
 def _gone(key: str) -> Post:
     return Post(key=key, tone=Tone.NOTICE, author=Author(name="Threadbridge"), content=Content())
-
-
-class AlertHandler(JobHandler):
-    """A trouble, told in the operators' room."""
-
-    async def deliver(self, job: Job) -> Done:
-        room = RoomRef(workspace=job.scope, room=job.payload["room"])
-        workplace = self._context.workplaces[room.workspace]
-        text = from_plain(job.payload["text"])
-        post = Post(key=job.key, tone=Tone.FAILURE, author=Author(name="Threadbridge"), content=Content(body=text))
-        card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️")
-        await workplace.open_thread(await room_by_name(workplace, room), card, post)
-        return Done()

@@ -1,0 +1,71 @@
+"""What is shown beside the conversation: marks, reactions, private words, an agent's own page, alerts."""
+
+from __future__ import annotations
+
+from core.cards import queue as queues
+from core.contracts.content import Content
+from core.contracts.places import PostRef, RoomRef, ThreadRef
+from core.contracts.posts import Action, Author, Card, Post, Tone
+from core.contracts.text import from_plain
+from core.contracts.workplace import Sign
+from core.delivery.handler import JobHandler
+from core.delivery.posting import room_by_name
+from core.outbox.jobs import Done, Job
+
+
+class SignHandler(JobHandler):
+    """One mark on an agent's own post."""
+
+    async def deliver(self, job: Job) -> Done:
+        ref = PostRef(**job.payload["ref"])
+        await self._context.workplaces[ref.workspace].sign(ref, Sign(job.payload["sign"]))
+        return Done()
+
+
+class ReactHandler(JobHandler):
+    """A customer's reaction on an agent's own post."""
+
+    async def deliver(self, job: Job) -> Done:
+        ref = PostRef(**job.payload["ref"])
+        workplace = self._context.workplaces[ref.workspace]
+        await workplace.react(ref, job.payload["emoji"], added=job.payload["added"])
+        return Done()
+
+
+class WhisperHandler(JobHandler):
+    """A private word to one agent."""
+
+    async def deliver(self, job: Job) -> Done:
+        thread = ThreadRef(**job.payload["thread"])
+        actions = [Action(**action) for action in job.payload["actions"]]
+        workplace = self._context.workplaces[thread.workspace]
+        await workplace.whisper(thread, job.payload["agent"], job.payload["text"], actions)
+        return Done()
+
+
+class QueueHandler(JobHandler):
+    """An agent's own page."""
+
+    async def deliver(self, job: Job) -> Done:
+        storage = self._context.storage
+        workplace = self._context.workplaces[job.payload["workspace"]]
+        agent = await workplace.agent(job.payload["agent"])
+        troubles = self._context.troubles()
+        queue = await storage.read(
+            lambda connection: queues.build(connection, agent, troubles, storage.now(connection))
+        )
+        await workplace.show_queue(agent.agent_id, queue)
+        return Done()
+
+
+class AlertHandler(JobHandler):
+    """A trouble, told in the operators' room."""
+
+    async def deliver(self, job: Job) -> Done:
+        room = RoomRef(workspace=job.scope, room=job.payload["room"])
+        workplace = self._context.workplaces[room.workspace]
+        text = from_plain(job.payload["text"])
+        post = Post(key=job.key, tone=Tone.FAILURE, author=Author(name="Threadbridge"), content=Content(body=text))
+        card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️")
+        await workplace.open_thread(await room_by_name(workplace, room), card, post)
+        return Done()
