@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import structlog
+
 from core.cards import queue as queues
 from core.contracts.content import Content
+from core.contracts.errors import PermanentFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Action, Author, Card, Post, Tone
 from core.contracts.text import from_plain
@@ -12,41 +15,54 @@ from core.delivery.handler import JobHandler
 from core.delivery.posting import room_by_name
 from core.outbox.jobs import Done, Job
 
+log = structlog.get_logger(__name__)
 
-class SignHandler(JobHandler):
-    """One mark on an agent's own post."""
+
+class AsideHandler(JobHandler):
+    """Base of what may be missing without harm: where it cannot be shown, that is logged and nobody is bothered."""
 
     async def deliver(self, job: Job) -> Done:
-        ref = PostRef(**job.payload["ref"])
-        await self._context.workplaces[ref.workspace].sign(ref, Sign(job.payload["sign"]))
+        try:
+            await self.show(job)
+        except PermanentFailure as failure:
+            log.info("Could not be shown", op=job.op, scope=job.scope, problem=str(failure), action="aside_dropped")
         return Done()
 
+    async def show(self, job: Job) -> None:
+        raise NotImplementedError
 
-class ReactHandler(JobHandler):
+
+class SignHandler(AsideHandler):
+    """One mark on an agent's own post."""
+
+    async def show(self, job: Job) -> None:
+        ref = PostRef(**job.payload["ref"])
+        await self._context.workplaces[ref.workspace].sign(ref, Sign(job.payload["sign"]))
+
+
+class ReactHandler(AsideHandler):
     """A customer's reaction on an agent's own post."""
 
-    async def deliver(self, job: Job) -> Done:
+    async def show(self, job: Job) -> None:
         ref = PostRef(**job.payload["ref"])
         workplace = self._context.workplaces[ref.workspace]
         await workplace.react(ref, job.payload["emoji"], added=job.payload["added"])
-        return Done()
 
 
-class WhisperHandler(JobHandler):
+class WhisperHandler(AsideHandler):
     """A private word to one agent."""
 
-    async def deliver(self, job: Job) -> Done:
+    async def show(self, job: Job) -> None:
         thread = ThreadRef(**job.payload["thread"])
         actions = [Action(**action) for action in job.payload["actions"]]
         workplace = self._context.workplaces[thread.workspace]
         await workplace.whisper(thread, job.payload["agent"], job.payload["text"], actions)
-        return Done()
 
 
-class QueueHandler(JobHandler):
+class QueueHandler(AsideHandler):
     """An agent's own page."""
 
-    async def deliver(self, job: Job) -> Done:
+    async def show(self, job: Job) -> None:
         storage = self._context.storage
         workplace = self._context.workplaces[job.payload["workspace"]]
         agent = await workplace.agent(job.payload["agent"])
@@ -55,17 +71,15 @@ class QueueHandler(JobHandler):
             lambda connection: queues.build(connection, agent, troubles, storage.now(connection))
         )
         await workplace.show_queue(agent.agent_id, queue)
-        return Done()
 
 
-class AlertHandler(JobHandler):
+class AlertHandler(AsideHandler):
     """A trouble, told in the operators' room."""
 
-    async def deliver(self, job: Job) -> Done:
+    async def show(self, job: Job) -> None:
         room = RoomRef(workspace=job.scope, room=job.payload["room"])
         workplace = self._context.workplaces[room.workspace]
         text = from_plain(job.payload["text"])
         post = Post(key=job.key, tone=Tone.FAILURE, author=Author(name="Threadbridge"), content=Content(body=text))
         card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️")
         await workplace.open_thread(await room_by_name(workplace, room), card, post)
-        return Done()
