@@ -17,7 +17,7 @@ export function drawHome() {
   const name = nameOf(world.app.bot_user_id);
   replace(box,
     h("header", { class: "pane-head" }, h("h2", {}, appIcon(22), name, h("span", { class: "app-badge" }, "APP"))),
-    h("div", { class: "tabs", role: "tablist" }, h("span", { role: "tab", "aria-selected": "true" }, "Home"), h("span", { role: "tab", "aria-selected": "false", class: "muted" }, "About")),
+    h("div", { class: "tabs" }, h("span", { "aria-current": "page" }, "Home")),
     h("div", { class: "app-home", tabindex: "0" }, view ? drawBlocks(view.blocks, { agent: ui.agent, view: view.id, open: go, openUrl }) : h("div", { class: "empty" }, appIcon(56), h("p", {}, `${name} has not drawn its home tab yet.`), h("button", { type: "button", class: "btn", on: { click: () => act(ui.agent, "agent.home") } }, "Ask again"))));
 }
 

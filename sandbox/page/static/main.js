@@ -7,6 +7,7 @@ import { toast } from "./menu.js";
 import * as modal from "./modal.js";
 import * as phone from "./phone.js";
 import { changed, on, take, ui, world } from "./store.js";
+import { begin as beginSearch } from "./search.js";
 import * as workspace from "./workspace.js";
 
 const at = (id) => document.getElementById(id);
@@ -20,6 +21,7 @@ modal.begin();
 phone.begin();
 beginMail();
 faults.begin();
+beginSearch(at("search"));
 follow(take, (alive) => { document.body.classList.toggle("offline", !alive); at("offline").hidden = alive; });
 
 // The customers' three ways in.

@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { act, interact } from "./live.js";
 import { ask, emojiPicker, menu, toast } from "./menu.js";
 import { channelLink } from "./richtext.js";
-import { changed, go, isReply, nameOf, ui, world } from "./store.js";
+import { changed, go, isReply, nameOf, readMark, ui, world } from "./store.js";
 import { textOfMessage } from "./unparse.js";
 import { typed } from "./editor.js";
 import { clock, count, fullTime, lastReply, size, timeOf } from "./words.js";
@@ -46,7 +46,8 @@ export function rows(messages, { channel, inThread = false, unreadFrom = "", day
     }
     const editing = ui.editing?.ts === message.ts && ui.editing.inThread === inThread;
     const compact = follows(previous, message);
-    made.push({ key: message.is_ephemeral ? `e${message.ts}` : message.ts, version: `${ui.agent}${compact}${editing}${JSON.stringify(message)}`, message, compact, editing, channel, inThread });
+    const fresh = !inThread && Boolean(message.reply_count) && message.latest_reply > readMark(ui.agent, message.ts) && channel.messages.get(message.latest_reply)?.user !== ui.agent;
+    made.push({ key: message.is_ephemeral ? `e${message.ts}` : message.ts, version: `${ui.agent}${compact}${editing}${fresh}${JSON.stringify(message)}`, message, compact, editing, fresh, channel, inThread });
     previous = message;
   }
   return made;
@@ -59,7 +60,11 @@ export function drawMessage(row) {
   const where = { agent: ui.agent, channel: channel.id, ts: message.ts, open: go, openUrl: (url) => openUrl(url) };
   const date = timeOf(message.ts);
   const classes = ["message", compact && "compact", message.is_ephemeral && "ephemeral", row.editing && "editing", message.subtype === "thread_broadcast" && !inThread && "broadcast"];
-  const body = row.editing ? editField(message, channel, inThread) : h("div", { class: "body" }, messageBody(message, where), message.edited && !isApp(message) && h("span", { class: "edited", title: fullTime(timeOf(message.edited.ts)) }, "(edited)"));
+  const body = row.editing ? editField(message, channel, inThread) : h("div", { class: "body" }, messageBody(message, where), );
+  if (message.edited && !isApp(message) && !row.editing) {
+    const end = [...body.querySelectorAll(":scope > .block:last-child :is(.section, li)")].at(-1) || body;
+    end.append(h("span", { class: "edited", title: fullTime(timeOf(message.edited.ts)) }, " (edited)"));
+  }
   return h("article", { class: classes.filter(Boolean).join(" "), tabindex: "-1", data: { ts: message.ts }, "aria-label": `${authorOf(message)}, ${fullTime(date)}` },
     message.is_ephemeral && h("div", { class: "only-you" }, icon("eye", 14), "Only visible to you"),
     message.subtype === "thread_broadcast" && h("div", { class: "only-you" }, icon("reply", 14), inThread ? ["Also sent to ", channelLink(channel.id, where)] : ["replied to a thread: ", h("button", { type: "button", class: "link", on: { click: () => go({ thread: message.thread_ts }) } }, "view thread")]),
@@ -113,11 +118,11 @@ function reactions(message, channel) {
 const has = (message, name) => (message.reactions || []).some((entry) => entry.name === name && entry.users.includes(ui.agent));
 const react = (message, channel, name, remove) => act(ui.agent, "agent.react", { channel: channel.id, ts: message.ts, name, remove });
 
-function threadBar({ message, channel, inThread }) {
+function threadBar({ message, inThread, fresh }) {
   if (inThread || !message.reply_count || isReply(message)) return null;
   const people = new Set((message.reply_users || []).map((id) => (id === world.app.bot_id ? world.app.bot_user_id : id)));
   const faces = [...people].slice(0, 4).map((id) => (id === world.app.bot_user_id ? appIcon(22) : face(id, 22)));
-  return h("button", { type: "button", class: "thread-bar", on: { click: () => go({ thread: message.ts }) } }, h("span", { class: "faces" }, faces), h("b", {}, count(message.reply_count, "reply", "replies")), h("span", { class: "last" }, lastReply(message.latest_reply)), h("span", { class: "view" }, "View thread"), icon("right", 15));
+  return h("button", { type: "button", class: fresh ? "thread-bar fresh" : "thread-bar", on: { click: () => go({ thread: message.ts }) } }, h("span", { class: "faces" }, faces), h("b", {}, count(message.reply_count, "reply", "replies")), h("span", { class: "last" }, lastReply(message.latest_reply)), h("span", { class: "view" }, "View thread"), icon("right", 15));
 }
 
 function toolbar(row) {

@@ -84,7 +84,10 @@ const TAKES = {
 };
 
 const SLACK = {
-  message_added({ channel, message }) { world.channels.get(channel)?.messages.set(message.ts, message); },
+  message_added({ channel, message }) {
+    world.channels.get(channel)?.messages.set(message.ts, message);
+    guide(channel, message);
+  },
   message_changed({ channel, message }) { world.channels.get(channel)?.messages.set(message.ts, message); },
   message_deleted({ channel, ts }) { world.channels.get(channel)?.messages.delete(ts); },
   channel({ channel }) {
@@ -115,6 +118,15 @@ const SLACK = {
     setTimeout(() => changed("slack"), Math.max(0, (change.until || 0) * 1000 - Date.now()) + 50);
   },
 };
+
+// The first conversation a newcomer makes opens its thread by itself; later ones wait until they are clicked.
+let guided = false;
+function guide(channel, message) {
+  const place = placeOf();
+  if (guided || !message.bot_id || message.subtype || isReply(message) || place.room !== channel || place.thread || place.home) return;
+  guided = true;
+  place.thread = message.ts;
+}
 
 function takeWorkspace(slack) {
   world.team = slack.team;

@@ -3,7 +3,7 @@ import { composerFor } from "./composer.js";
 import { h, iconButton, reconcile, replace, stickToEnd } from "./dom.js";
 import { icon } from "./icons.js";
 import { rows } from "./message.js";
-import { byTs, changed, go, markRead, placeOf, readMark, threadOf, ui, world } from "./store.js";
+import { byTs, changed, go, markRead, nameOf, placeOf, readMark, threadOf, ui, world } from "./store.js";
 import { count } from "./words.js";
 import { drawRow, post } from "./workspace.js";
 
@@ -68,5 +68,5 @@ function typing(channel, root) {
   const status = world.typing.get(`${channel.id}:${root.ts}`);
   const alive = status?.status && (!status.until || status.until * 1000 > Date.now());
   const line = at("typing");
-  if (line) replace(line, alive && [h("span", { class: "dots" }, h("i"), h("i"), h("i")), h("b", {}, status.username || world.app.name || ""), ` ${status.status}`]);
+  if (line) replace(line, alive && [h("span", { class: "dots" }, h("i"), h("i"), h("i")), h("b", {}, status.username || nameOf(world.app.bot_user_id)), ` ${status.status}`]);
 }

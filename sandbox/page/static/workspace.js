@@ -108,7 +108,7 @@ function drawPane() {
   }
   const list = at("messages");
   const items = rows(messages, { channel, unreadFrom: newFrom });
-  if (!items.length) items.push({ key: "welcome", version: channel.name, welcome: channel });
+  items.unshift({ key: "welcome", version: channel.name, welcome: channel });
   reconcile(list, items, drawRow);
   const foot = at("pane-foot");
   if (foot.dataset.archived !== String(Boolean(channel.is_archived))) drawFoot(channel);
@@ -119,7 +119,7 @@ function drawPane() {
 export function drawRow(row) {
   if (row.day) return h("div", { class: "day", role: "separator" }, h("span", {}, dayName(row.day)));
   if (row.isNew) return h("div", { class: "new-line", role: "separator" }, h("span", {}, "New"));
-  if (row.welcome) return h("div", { class: "welcome" }, h("div", { class: "welcome-mark" }, icon("hash", 30)), h("h2", {}, `Nothing in #${row.welcome.name} yet`), h("p", {}, "When a customer on the left writes, the conversation opens here as a thread. Answer in the thread, and she reads it where she wrote."));
+  if (row.welcome) return h("div", { class: "welcome" }, h("div", { class: "welcome-mark" }, icon("hash", 30)), h("h2", {}, `#${row.welcome.name}`), h("p", {}, "This is the very beginning of the room. When a customer writes, the conversation opens here; answer in its thread, and she reads it where she wrote."));
   return drawMessage(row);
 }
 
