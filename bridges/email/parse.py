@@ -25,6 +25,7 @@ from core.contracts.text import from_plain, is_empty, line
 
 MAX_CONTINUES = 20
 MAX_FILES = 50
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}(?=[,;\s]|$)")
 _TOKEN = re.compile(r"[a-z0-9]{1,24}")
 _FOR_PROGRAMS = frozenset(
     (
@@ -179,6 +180,7 @@ def _sender(headers: Headers, name: str, address: str, proven: Proof, mail_id: s
     if proven is Proof.CHANNEL and (reply_to := _reply_to(headers, address)):
         # Only who proved her address may have answers sent elsewhere.
         metadata["reply_to"] = reply_to
+    language = _LANGUAGE.match(headers.get("accept-language") or headers.get("content-language"))
     # A name that reads as another address would pose as that one.
     shown = "" if "@" in name else name
     return Sender(
@@ -186,6 +188,7 @@ def _sender(headers: Headers, name: str, address: str, proven: Proof, mail_id: s
         name=shown or address or line(words(headers.get("from")), limit=100) or "Unknown sender",
         proof=proven if known else Proof.CLAIMED,
         email=address,
+        language=language[0] if language else "",
         facts={"Sender": "proven by the mail's domain" if proven is Proof.CHANNEL else "not proven"},
         metadata=metadata,
     )

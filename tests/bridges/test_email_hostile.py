@@ -131,7 +131,7 @@ async def test_others_are_served_while_a_hostile_mail_is_read(
         await asyncio.sleep(0.001)
         longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
     assert len(await reading) == 1
-    assert longest < 0.5
+    assert longest < 1
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
