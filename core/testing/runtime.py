@@ -35,7 +35,7 @@ from core.contracts.bridge import (
     StatusChanged,
 )
 from core.contracts.content import Attachment, Content
-from core.contracts.richtext import Document
+from core.contracts.richtext import Document, Paragraph, Text
 from core.contracts.text import from_plain, plain
 from core.storage.files import FileStore
 from core.testing.transcripts import Transcripts
@@ -242,11 +242,11 @@ class RecordingRuntime:
 def outbound(
     recipient: Recipient | str, content: Content | Document | str = "", *, key: str = "k1", **values: Any
 ) -> OutboundMessage:
-    """What the core would hand to `send`; a string is bare text."""
+    """What the core would hand to `send`; a string is bare text, in which no address becomes a link."""
     if isinstance(recipient, str):
         recipient = Recipient(external_id=recipient, name="Ada")
     if isinstance(content, str):
-        content = from_plain(content) if content else Content()
+        content = Document(blocks=(Paragraph(inlines=(Text(text=content),)),)) if content else Content()
     if isinstance(content, Document):
         content = Content(body=content)
     return OutboundMessage(key=key, recipient=recipient, content=content, text=plain(content.body), **values)
