@@ -33,6 +33,9 @@ _FOR_PROGRAMS = frozenset(
         *("application/pkcs7-signature", "application/x-pkcs7-signature"),
     )
 )
+_FRAME = b"X-Threadbridge-Fetched: "
+#: Longer ids are kept as their hash.
+MAX_ID = 250
 _LOOP = "x-threadbridge"
 _EXTENSIONS = {
     "message/rfc822": ".eml",
@@ -78,7 +81,7 @@ class Mail:
 
 
 def pack(envelope: Envelope, raw: bytes) -> bytes:
-    """One raw item: a line of JSON, then the mail as it was fetched."""
+    """One raw item: the mail as it was fetched, below a header line of ours that says what the server said."""
     values = {
         "uid": envelope.uid,
         "uidvalidity": envelope.uidvalidity,
@@ -86,15 +89,20 @@ def pack(envelope: Envelope, raw: bytes) -> bytes:
         "received_at": envelope.received_at.astimezone(UTC).isoformat(),
         "headers_only": envelope.headers_only,
     }
-    return json.dumps(values).encode() + b"\n" + raw
+    return _FRAME + json.dumps(values).encode() + b"\r\n" + raw
 
 
 def unpack(item: bytes) -> tuple[Envelope, bytes]:
     """Raises ValueError for anything that `pack` did not write."""
     head, _, raw = item.partition(b"\n")
-    values = json.loads(head)
-    received_at = datetime.fromisoformat(values.pop("received_at"))
-    return Envelope(received_at=received_at, **values), raw
+    if not head.startswith(_FRAME):
+        raise ValueError("The item is no fetched mail.")
+    try:
+        values = json.loads(head.removeprefix(_FRAME))
+        received_at = datetime.fromisoformat(values.pop("received_at"))
+        return Envelope(received_at=received_at, **values), raw
+    except (TypeError, KeyError, AttributeError) as problem:
+        raise ValueError("The item's first line does not say what the mail server said.") from problem
 
 
 class MailReader:
@@ -135,7 +143,7 @@ class MailReader:
             external_id=ExternalId(mail_id),
             content=Content(body=_words(body.shown, subject, bool(files or problems))),
             quote=ExternalId(answers[0]) if answers and "in-reply-to" in headers else None,
-            continues=tuple(ExternalId(one) for one in answers[:MAX_CONTINUES]),
+            continues=tuple(ExternalId(one) for one in answers),
             token=self._token(headers),
             subject=subject,
             automated=bounce is not None or is_automated(tree, address.lower()),
@@ -164,19 +172,25 @@ class MailReader:
 def _message_id(headers: Headers, raw: bytes) -> str:
     """The mail's own id, or a hash where it has none that can be told back to it."""
     found = headers.ids("message-id")
-    return found[0] if len(found) == 1 else f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    return _kept(found[0]) if len(found) == 1 else f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def _kept(message_id: str) -> str:
+    if len(message_id) <= MAX_ID:
+        return message_id
+    return f"sha256:{hashlib.sha256(message_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _answers(headers: Headers) -> list[str]:
     """Earlier mails of the thread, newest first."""
     found = [*headers.ids("in-reply-to")[:1], *reversed(headers.ids("references"))]
-    return list(dict.fromkeys(found))
+    return [_kept(one) for one in dict.fromkeys(found)][:MAX_CONTINUES]
 
 
 def _sender(headers: Headers, name: str, address: str, proven: Proof, mail_id: str) -> Sender:
     known = is_address(address)
     references = headers.ids("references")[:1] or headers.ids("in-reply-to")[:1] or [mail_id]
-    metadata: dict[str, Any] = {"root": references[0]}
+    metadata: dict[str, Any] = {"root": _kept(references[0])}
     if proven is Proof.CHANNEL and (reply_to := _reply_to(headers, address)):
         # Only who proved her address may have answers sent elsewhere.
         metadata["reply_to"] = reply_to
