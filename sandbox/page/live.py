@@ -58,7 +58,7 @@ class Live:
         tasks = [asyncio.create_task(_pump(source, watch, changes)) for source, watch in watched.items()]
         self._streams.add(changes)
         try:
-            await response.write(_event([self._picture()]))
+            await response.write(b"retry: 1000\n\n" + _event([self._picture()]))
             await self._follow(response, changes)
         except ConnectionError:
             pass  # The page was closed.

@@ -8,6 +8,8 @@ import aiohttp
 import pytest
 from playwright.async_api import FrameLocator, Page, expect
 
+from sandbox.page import Page as SandboxPage
+from sandbox.slack import emoji
 from tests.browser.page_stage import ACTIONS, Stage, picture, staged
 
 pytestmark = pytest.mark.browser
@@ -302,6 +304,32 @@ async def test_troubles_are_switched_on_and_off(visitor: Page, stage: Stage) -> 
             assert answer.status == 200
 
 
+async def test_the_page_survives_a_restart(page: Page, stage: Stage) -> None:
+    def again(port: int) -> SandboxPage:
+        return SandboxPage(
+            slack=stage.slack,
+            telegram=stage.telegram,
+            mail=stage.mail,
+            widget_url=f"{stage.page.url}/none.js",
+            agents=[stage.bea, stage.omar],
+            rooms=[stage.support],
+            phones=[stage.jane],
+            correspondents=[],
+            support_address="support@example.test",
+            port=port,
+        )
+
+    async with again(0) as first:
+        await page.goto(first.url)
+        await expect(page.locator("#rooms .side-row").first).to_be_visible()
+        url = first.url
+    await expect(page.locator("#offline")).to_be_visible()
+    missed = await stage.opens("Jane", "Telegram", "Written meanwhile")
+    async with again(int(url.rpartition(":")[2])):
+        await expect(page.locator("#offline")).to_be_hidden()
+        await expect(page.locator(f'#messages [data-ts="{missed}"]')).to_contain_text("Written meanwhile")
+
+
 async def test_other_websites_cannot_act(stage: Stage) -> None:
     body = json.dumps({"who": stage.bea, "verb": "agent.post", "arguments": {"channel": stage.support, "text": "x"}})
     url = stage.page.url
@@ -318,6 +346,12 @@ async def test_other_websites_cannot_act(stage: Stage) -> None:
             assert answer.status == 400
         async with http.get(f"{url}/static/..%2fserver.py") as answer:
             assert answer.status == 404
+
+
+async def test_the_workspace_has_every_emoji_that_the_page_offers(visitor: Page) -> None:
+    names = await visitor.evaluate("import('/static/emoji.js').then(({ EMOJI }) => EMOJI.map(({ name }) => name))")
+    assert len(names) > 100
+    assert [name for name in names if not emoji.known(name)] == []
 
 
 async def test_files_never_run_here(stage: Stage, tmp_path: Path) -> None:

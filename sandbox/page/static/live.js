@@ -4,8 +4,11 @@ export function follow(onChanges, onState) {
   const source = new EventSource("/live");
   source.onmessage = (event) => onChanges(JSON.parse(event.data));
   source.onopen = () => onState(true);
-  source.onerror = () => onState(false);
-  return source;
+  source.onerror = () => {
+    onState(false);
+    // It tries again by itself, except after an answer that was no stream.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => follow(onChanges, onState), 2000);
+  };
 }
 
 const complaints = new Set();

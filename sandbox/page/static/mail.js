@@ -119,9 +119,9 @@ export function bodyOf(mail) {
 }
 
 // A field for words and files with its button; `send` gets both.
-function field(label, send) {
+function field(label, send, rows = 12) {
   let files = [];
-  const text = h("textarea", { class: "mail-text", "aria-label": label, placeholder: label, dir: "auto", rows: 4 });
+  const text = h("textarea", { class: "mail-text", "aria-label": label, placeholder: label, dir: "auto", rows });
   const shelf = h("div", { class: "attached" });
   const choose = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Attachments", on: { change: () => { attach([...choose.files]); choose.value = ""; } } });
   function attach(more) {
@@ -164,6 +164,6 @@ function answer() {
     const to = last.folder === "INBOX" ? addressIn(last.reply_to || last.from) : addressIn(last.to);
     const sent = await act(state.address, "mail.write", { to, subject: `Re: ${thread.subject}`, text: `${text}\n\n${quoted}\n`, in_reply_to: last.message_id, references: chain }, files);
     return sent !== undefined;
-  });
+  }, 3);
   return made.node;
 }
