@@ -186,7 +186,7 @@ class Intake:
         )
 
     def _received(self, connection: Connection, account: str, event: MessageReceived, now: datetime) -> Message | None:
-        contact, address = self._contacts.resolve(connection, account, event.sender, now)
+        contact, address, news = self._contacts.resolve(connection, account, event.sender, now)
         current, reopened = self._conversation_for(connection, contact, address, event, now)
         rank = settle = None
         if event.order is not None:
@@ -207,11 +207,16 @@ class Intake:
         attachments = repository.attachments_of(connection, message.id)
         waiting = self._dispatcher.fetch(connection, message, attachments)
         self._dispatcher.show(connection, message, now=now, settle=settle or timedelta(), waiting=waiting)
-        self._dispatcher.refresh_card(connection, current.id, now)
+        if news or reopened or address.id != current.address_id or self._has_countdown(account):
+            self._dispatcher.refresh_card(connection, current.id, now)
         early = inbox.unpark(connection, account, event.external_id)
         if early:
             self._storage.after_commit(connection, partial(self._take_again, account, early))
         return message
+
+    def _has_countdown(self, account: str) -> bool:
+        capabilities = self._dispatcher.capabilities(account)
+        return capabilities is not None and capabilities.reply_window is not None
 
     def _take_again(self, account: str, early: Sequence[bytes]) -> None:
         for raw in early:

@@ -5,24 +5,36 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.contacts.models import Address, Contact, addresses, contacts, to_address, to_contact
 
 
+# Composed once: these run for every message, and composing costs more than running.
+_ADDRESS_OF = select(addresses).where(
+    addresses.c.account == bindparam("account"), addresses.c.external_id == bindparam("external_id")
+)
+_ADDRESS = select(addresses).where(addresses.c.id == bindparam("id"))
+_CONTACT = select(contacts).where(contacts.c.id == bindparam("id"))
+_NEXT_CURSOR = (
+    update(addresses)
+    .where(addresses.c.id == bindparam("address"))
+    .values(cursor=addresses.c.cursor + 1)
+    .returning(addresses.c.cursor)
+)
+
+
 def address(connection: Connection, account: str, external_id: str) -> Address | None:
-    row = connection.execute(
-        select(addresses).where(addresses.c.account == account, addresses.c.external_id == external_id)
-    ).first()
+    row = connection.execute(_ADDRESS_OF, {"account": account, "external_id": external_id}).first()
     return to_address(row) if row else None
 
 
 def address_by_id(connection: Connection, address_id: UUID) -> Address:
-    return to_address(connection.execute(select(addresses).where(addresses.c.id == address_id)).one())
+    return to_address(connection.execute(_ADDRESS, {"id": address_id}).one())
 
 
 def contact(connection: Connection, contact_id: UUID) -> Contact:
-    return to_contact(connection.execute(select(contacts).where(contacts.c.id == contact_id)).one())
+    return to_contact(connection.execute(_CONTACT, {"id": contact_id}).one())
 
 
 def addresses_of(connection: Connection, contact_id: UUID) -> list[Address]:
@@ -44,10 +56,5 @@ def change_address(connection: Connection, address_id: UUID, values: dict[str, A
 
 def next_cursor(connection: Connection, address_id: UUID) -> int:
     """A new position in the address's transcript; the row lock makes commit order equal cursor order."""
-    value: int = connection.execute(
-        update(addresses)
-        .where(addresses.c.id == address_id)
-        .values(cursor=addresses.c.cursor + 1)
-        .returning(addresses.c.cursor)
-    ).scalar_one()
+    value: int = connection.execute(_NEXT_CURSOR, {"address": address_id}).scalar_one()
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,26 +14,35 @@ from core.contracts.text import line, safe_url
 from core.storage.ids import new_id
 from core.storage.storage import insert
 
+#: How exactly it is known when somebody was last here.
+_SEEN_EVERY = timedelta(minutes=1)
 _RANK = {proof: rank for rank, proof in enumerate(Proof)}
 
 
 class ContactService:
     """Who is writing."""
 
-    def resolve(self, connection: Connection, account: str, sender: Sender, now: datetime) -> tuple[Contact, Address]:
-        """The contact behind `sender`, made on first sight. Two first sights at once make one contact."""
+    def resolve(
+        self, connection: Connection, account: str, sender: Sender, now: datetime
+    ) -> tuple[Contact, Address, bool]:
+        """The contact behind `sender`, made on first sight, and whether anything about her is new.
+
+        Two first sights at once make one contact.
+        """
+        news = True
         address = repository.address(connection, account, sender.external_id)
         if address is None:
             address = self._add(connection, account, sender, now)
         else:
-            self._refresh(connection, address, sender, now)
-            address = repository.address_by_id(connection, address.id)
+            news = self._refresh(connection, address, sender, now)
+            if news:
+                address = repository.address_by_id(connection, address.id)
         contact = repository.contact(connection, address.contact_id)
         changes = _contact_changes(contact, sender)
         if changes:
             repository.change_contact(connection, contact.id, changes)
             contact = repository.contact(connection, contact.id)
-        return contact, address
+        return contact, address, news or bool(changes)
 
     def _add(self, connection: Connection, account: str, sender: Sender, now: datetime) -> Address:
         contact_id = new_id()
@@ -66,13 +75,19 @@ class ContactService:
         assert address is not None
         return address
 
-    def _refresh(self, connection: Connection, address: Address, sender: Sender, now: datetime) -> None:
+    def _refresh(self, connection: Connection, address: Address, sender: Sender, now: datetime) -> bool:
+        """Keeps what is new; False: nothing is."""
         # A weaker claim never lowers what was proven before; what it says of itself is still shown.
         proof = max(address.proof, sender.proof, key=_RANK.__getitem__)
         values = _address_values(sender, proof, now)
         for name in ("username", "email", "phone", "facts", "metadata"):
             values[name] = values[name] or getattr(address, name)
-        repository.change_address(connection, address.id, {**values, "reachable": True})
+        if address.reachable and now - address.seen_at < _SEEN_EVERY:
+            del values["seen_at"]
+        changes = {name: value for name, value in values.items() if value != getattr(address, name)}
+        if changes:
+            repository.change_address(connection, address.id, {**changes, "reachable": True})
+        return bool(changes)
 
 
 def _address_values(sender: Sender, proof: Proof, now: datetime) -> dict[str, Any]:

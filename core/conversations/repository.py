@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, or_, select, update
 
 from core.conversations.models import (
     Conversation,
@@ -26,8 +26,17 @@ from core.conversations.models import (
 from core.storage.storage import insert as upsert
 
 
+# Composed once: these run for every message, and composing costs more than running.
+_CONVERSATION = select(conversations).where(conversations.c.id == bindparam("id"))
+_OPEN = select(conversations).where(conversations.c.open_key == bindparam("contact"))
+_MESSAGE = select(messages).where(messages.c.id == bindparam("id"))
+_ATTACHMENTS = (
+    select(attachments).where(attachments.c.message_id == bindparam("message")).order_by(attachments.c.position)
+)
+
+
 def conversation(connection: Connection, conversation_id: UUID) -> Conversation:
-    return to_conversation(connection.execute(select(conversations).where(conversations.c.id == conversation_id)).one())
+    return to_conversation(connection.execute(_CONVERSATION, {"id": conversation_id}).one())
 
 
 def _first(connection: Connection, query: Select[Any]) -> Conversation | None:
@@ -36,7 +45,8 @@ def _first(connection: Connection, query: Select[Any]) -> Conversation | None:
 
 
 def open_conversation(connection: Connection, contact_id: UUID) -> Conversation | None:
-    return _first(connection, select(conversations).where(conversations.c.open_key == contact_id))
+    row = connection.execute(_OPEN, {"contact": contact_id}).first()
+    return to_conversation(row) if row else None
 
 
 def latest_conversation(connection: Connection, contact_id: UUID) -> Conversation | None:
@@ -84,7 +94,7 @@ def change_conversation(connection: Connection, conversation_id: UUID, **values:
 
 
 def message(connection: Connection, message_id: UUID) -> Message:
-    return to_message(connection.execute(select(messages).where(messages.c.id == message_id)).one())
+    return to_message(connection.execute(_MESSAGE, {"id": message_id}).one())
 
 
 def find_message(connection: Connection, message_id: UUID) -> Message | None:
@@ -193,10 +203,7 @@ def pieces(connection: Connection, message_id: UUID) -> dict[int, str]:
 
 
 def attachments_of(connection: Connection, message_id: UUID) -> list[StoredAttachment]:
-    rows = connection.execute(
-        select(attachments).where(attachments.c.message_id == message_id).order_by(attachments.c.position)
-    )
-    return [to_attachment(row) for row in rows]
+    return [to_attachment(row) for row in connection.execute(_ATTACHMENTS, {"message": message_id})]
 
 
 def attachment(connection: Connection, attachment_id: UUID) -> StoredAttachment:

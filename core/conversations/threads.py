@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     insert,
     select,
     update,
@@ -108,8 +109,15 @@ def change_link(connection: Connection, link_id: UUID, **values: Any) -> None:
     connection.execute(update(thread_links).where(thread_links.c.id == link_id).values(**values))
 
 
+# Composed once: these run for every message, and composing costs more than running.
+_LINK = select(thread_links).where(thread_links.c.id == bindparam("id"))
+_LINKS_OF = (
+    select(thread_links).where(thread_links.c.conversation_id == bindparam("conversation")).order_by(thread_links.c.id)
+)
+
+
 def link(connection: Connection, link_id: UUID) -> ThreadLink:
-    return _to_link(connection.execute(select(thread_links).where(thread_links.c.id == link_id)).one())
+    return _to_link(connection.execute(_LINK, {"id": link_id}).one())
 
 
 def opened(connection: Connection, link_id: UUID, ref: PostRef, message_id: UUID, card_hash: str = "") -> None:
@@ -132,10 +140,7 @@ def link_at(connection: Connection, workspace: str, room: str, thread: str) -> T
 
 
 def links_of(connection: Connection, conversation_id: UUID) -> list[ThreadLink]:
-    rows = connection.execute(
-        select(thread_links).where(thread_links.c.conversation_id == conversation_id).order_by(thread_links.c.id)
-    )
-    return [_to_link(row) for row in rows]
+    return [_to_link(row) for row in connection.execute(_LINKS_OF, {"conversation": conversation_id})]
 
 
 def move_room(connection: Connection, workspace: str, old: str, new: str) -> None:
@@ -176,6 +181,10 @@ def _to_post(row: Row[Any]) -> PostLink:
 
 _posts = select(post_links, thread_links.c.thread).join(thread_links, thread_links.c.id == post_links.c.thread_link_id)
 
+_POSTS_IN = _posts.where(
+    post_links.c.thread_link_id == bindparam("link"), post_links.c.message_id == bindparam("message")
+).order_by(post_links.c.part)
+
 
 def post_at(connection: Connection, ref: PostRef) -> PostLink | None:
     row = connection.execute(
@@ -198,11 +207,7 @@ def sharing(connection: Connection, ref: PostRef) -> list[PostLink]:
 
 def posts_in(connection: Connection, link_id: UUID, message_id: UUID) -> list[PostLink]:
     """Where a message is shown in one thread, part by part."""
-    rows = connection.execute(
-        _posts.where(post_links.c.thread_link_id == link_id, post_links.c.message_id == message_id).order_by(
-            post_links.c.part
-        )
-    )
+    rows = connection.execute(_POSTS_IN, {"link": link_id, "message": message_id})
     return [_to_post(row) for row in rows]
 
 

@@ -64,7 +64,7 @@ class PostHandler(ThreadHandler):
         workplace = self.workplace(link.workspace)
         if not missing:
             return Done()
-        if link.thread is None:
+        if card is not None:
             link = await self._open(workplace, link, missing[0][0], card, missing[0][1])
             missing = missing[1:]
         if not missing:
@@ -73,7 +73,10 @@ class PostHandler(ThreadHandler):
         ref = await workplace.post(link.ref, drawn[0] if len(drawn) == 1 else self._drawer.together(drawn))
         return Done(ref=ref.post, work=partial(self._stands, link=link, jobs=[j for j, _ in missing], ref=ref))
 
-    def _load(self, connection: Connection, jobs: Sequence[Job]) -> tuple[ThreadLink, list[tuple[Job, Post]], Card]:
+    def _load(
+        self, connection: Connection, jobs: Sequence[Job]
+    ) -> tuple[ThreadLink, list[tuple[Job, Post]], Card | None]:
+        """The link, what does not stand yet, and the card that it opens with."""
         link = threads.link(connection, link_id(jobs[0]))
         missing = []
         for job in jobs:
@@ -84,6 +87,8 @@ class PostHandler(ThreadHandler):
             post = self._drawer.draw(connection, link, message, part, job.key)
             if post is not None:
                 missing.append((job, post))
+        if link.thread is not None:
+            return link, missing, None
         conversation = repository.conversation(connection, link.conversation_id)
         now = self._context.storage.now(connection)
         return link, missing, cards.build(connection, conversation, link, self._context.channels, now)
