@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from core.contacts import repository as contacts
 from core.contacts.models import Address, Contact
-from core.contacts.service import ContactService
+from core.contacts.service import ContactService, weaker
 from core.contracts.bridge import (
     Accepted,
     Bridge,
@@ -33,6 +33,7 @@ from core.contracts.bridge import (
 )
 from core.contracts.content import Content
 from core.contracts.errors import FailureReason
+from core.contracts.posts import Tone
 from core.contracts.text import from_json, from_plain, plain
 from core.contracts.workplace import Sign
 from core.conversations import events, failures, inbox, repository
@@ -204,6 +205,14 @@ class Intake:
                 key=f"reopened:{message.id}",
             )
         self._warn(connection, current, contact, address, message)
+        if weaker(event.sender.proof, address.proof):
+            self._dispatcher.notice(
+                connection,
+                current.id,
+                from_plain("Careful: the next message could not be proven to come from this customer."),
+                key=f"unproven:{message.id}",
+                tone=Tone.FAILURE,
+            )
         attachments = repository.attachments_of(connection, message.id)
         waiting = self._dispatcher.fetch(connection, message, attachments)
         self._dispatcher.show(connection, message, now=now, settle=settle or timedelta(), waiting=waiting)

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.contacts.models import Address, Contact, addresses, contacts, to_address, to_contact
 
-
 # Composed once: these run for every message, and composing costs more than running.
 _ADDRESS_OF = select(addresses).where(
     addresses.c.account == bindparam("account"), addresses.c.external_id == bindparam("external_id")

@@ -19,6 +19,11 @@ _SEEN_EVERY = timedelta(minutes=1)
 _RANK = {proof: rank for rank, proof in enumerate(Proof)}
 
 
+def weaker(one: Proof, other: Proof) -> bool:
+    """Whether `one` proves less than `other`."""
+    return _RANK[one] < _RANK[other]
+
+
 class ContactService:
     """Who is writing."""
 
