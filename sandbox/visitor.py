@@ -17,8 +17,12 @@ Json = dict[str, Any]
 class Visitor:
     """One browser tab: a session, a socket, and what it shows."""
 
-    def __init__(self, account_url: str, *, resume: str = "", about: Json | None = None) -> None:
+    def __init__(
+        self, account_url: str, *, resume: str = "", about: Json | None = None, address: str = "127.0.0.1"
+    ) -> None:
         self._url = account_url
+        #: Where she calls from: limits on one address shall not meet many visitors of one test.
+        self._address = address
         self._about = about or {}
         self.resume = resume
         self.visitor_id = ""
@@ -27,13 +31,17 @@ class Visitor:
         self.acks: dict[str, Json] = {}
         self.errors: list[Json] = []
         self.cursor = 0
+        #: The line was cut; `connect` takes up the session again.
+        self.gone = False
         self._changed = asyncio.Condition()
         self._numbers = itertools.count()
         self._prefix = secrets.token_hex(6)
 
     async def __aenter__(self) -> Self:
         # A browser says which site shows the chat; this one is Threadbridge's own page.
-        self._http = aiohttp.ClientSession(headers={"Origin": self._url.partition("/bridges/")[0]})
+        connector = aiohttp.TCPConnector(local_addr=(self._address, 0))
+        origin = self._url.partition("/bridges/")[0]
+        self._http = aiohttp.ClientSession(headers={"Origin": origin}, connector=connector)
         try:
             await self.connect()
         except BaseException:
@@ -56,6 +64,7 @@ class Visitor:
         self._socket = await self._http.ws_connect(f"{self._url}/ws")
         hello = {"type": "hello", "v": 1, "token": self._token, "after": self.cursor, "about": self._about}
         await self._socket.send_json(hello)
+        self.gone = False
         self._reading = asyncio.create_task(self._read())
 
     async def disconnect(self) -> None:
@@ -65,12 +74,17 @@ class Visitor:
         await self._socket.close()
 
     async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                continue
-            frame = message.json()
+        try:
+            async for message in self._socket:
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    continue
+                frame = message.json()
+                async with self._changed:
+                    self._take(frame)
+                    self._changed.notify_all()
+        finally:
             async with self._changed:
-                self._take(frame)
+                self.gone = True
                 self._changed.notify_all()
 
     def _take(self, frame: Json) -> None:
