@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -53,10 +54,11 @@ PARTS: tuple[Any, ...] = (
 
 
 def variants(raw: bytes, *, most: int = 1_500) -> Iterator[tuple[str, bytes]]:
-    """(what was changed, the changed item), for an item of JSON; nothing for another."""
+    """(what was changed, the changed item): each part of JSON, or each line of anything else."""
     try:
         item = json.loads(raw)
     except ValueError:
+        yield from itertools.islice(_torn(raw), most)
         return
     made = 0
     for path in _paths(item):
@@ -72,11 +74,33 @@ def texts(raw: bytes, shown: str, instead: str) -> bytes | None:
     try:
         item = json.loads(raw)
     except ValueError:
-        return None
+        if not instead.isascii():
+            # What such a text is in bytes depends on what the item says of itself.
+            return None
+        line = b"\n" + shown.encode()
+        at_end = shown and raw.count(line) == 1 and raw.rstrip().endswith(line)
+        return raw.replace(line, b"\n" + instead.encode()) if at_end else None
     hits = [path for path in _paths(item) if _at(item, path) == shown]
     for path in hits:
         item = _with(item, path, instead)
     return json.dumps(item).encode() if hits and shown else None
+
+
+def _torn(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """A line missing, doubled, endless or binary, or everything after it gone."""
+    lines = raw.split(b"\n")
+    for number, line in enumerate(lines):
+        before, after = lines[:number], lines[number + 1 :]
+        for name, instead in {
+            "missing": [],
+            "doubled": [line, line],
+            "of 100 kB": [line + b"a" * 100_000],
+            "of nulls": [b"\x00" * 1000],
+            "of high bytes": [bytes(range(128, 256)) * 10],
+            "with a broken end": [line[: len(line) // 2]],
+        }.items():
+            yield f"line {number} {name}", b"\n".join([*before, *instead, *after])
+        yield f"cut at line {number}", b"\n".join([*before, line[: len(line) // 2]])
 
 
 def _paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
