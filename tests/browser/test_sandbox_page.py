@@ -113,6 +113,14 @@ async def test_an_agent_answers_in_a_thread(visitor: Page, stage: Stage) -> None
     await expect(visitor.locator(f'#messages [data-ts="{root}"] .thread-bar')).to_contain_text("1 reply")
 
 
+async def test_the_first_conversation_opens_by_itself_and_later_ones_wait(visitor: Page, stage: Stage) -> None:
+    first = await stage.opens("Jane", "Telegram", "First")
+    await expect(visitor.locator(f'#thread [data-ts="{first}"]')).to_be_visible()
+    second = await stage.opens("Priya", "Email", "Second")
+    await expect(visitor.locator(f'#messages [data-ts="{second}"]')).to_be_visible()
+    await expect(visitor.locator(f'#thread [data-ts="{first}"]')).to_be_visible()
+
+
 async def test_an_agent_sends_a_file(visitor: Page, stage: Stage) -> None:
     root = await opened(visitor, stage, "May I see it?")
     lamp = picture(60, 40)

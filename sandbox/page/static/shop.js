@@ -1,4 +1,6 @@
 // The shop tells the page around it how many messages of the chat are unread.
+// The agent reads this address on the card; language and colours are no part of it.
+history.replaceState(null, "", "/shop");
 addEventListener("threadbridge:ready", () => {
   document.body.classList.add("chat-ready");
   window.Threadbridge.on("unread", ({ count }) => parent.postMessage({ unread: Number(count) || 0 }, location.origin));

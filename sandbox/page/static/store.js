@@ -123,7 +123,7 @@ const SLACK = {
 let guided = false;
 function guide(channel, message) {
   const place = placeOf();
-  if (guided || !message.bot_id || message.subtype || isReply(message) || place.room !== channel || place.thread || place.home) return;
+  if (guided || !message.bot_id || isReply(message) || place.room !== channel || place.thread || place.home) return;
   guided = true;
   place.thread = message.ts;
 }
