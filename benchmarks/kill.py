@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import re
@@ -37,7 +38,8 @@ _ANSWER_LOST = Fault(drop="after")
 _LOSSES = {"chat.postMessage": 0.5, "chat.update": 0.2, "reactions.add": 0.2, "chat.postEphemeral": 0.1}
 #: One kill in so many hits the process while it starts.
 _EARLY = 8
-_PATIENCE = 120.0
+#: Seconds without any progress.
+_PATIENCE = 60.0
 _LOOK_EVERY = 0.02
 
 
@@ -120,7 +122,7 @@ class Killing:
     async def _writes(self, person: Person) -> None:
         while not self._enough.is_set():
             await person.write(self._chance.choice((1, 1, 1, 2, 3)))
-            await self._pause(self._chance.uniform(0.1, 1.2))
+            await self._pause(self._chance.uniform(0.1, 1.2) * person.leisure)
 
     async def _answers(self) -> None:
         """Two agents answer, wherever a thread stands."""
@@ -173,8 +175,10 @@ class Killing:
     async def _quiet(self, report: Report) -> None:
         """Until everything accepted has arrived and nothing is on its way; what never comes is judged as missing."""
         deadline = time.monotonic() + _PATIENCE
-        calm = 0
+        calm = moved = 0
         while time.monotonic() < deadline:
+            if self._moved() > moved:
+                moved, deadline = self._moved(), time.monotonic() + _PATIENCE
             for person in self.people:
                 await person.stay()
             # Vendors, too, may still have something for us.
@@ -186,7 +190,9 @@ class Killing:
             if calm >= 50:
                 return
             await asyncio.sleep(0.1)
-        report.notes.append(f"{await self.stage.waiting()} jobs were still queued after {_PATIENCE:.0f} s")
+        report.notes.append(
+            f"{await self.stage.waiting()} jobs were still queued, and nothing moved for {_PATIENCE:.0f} s"
+        )
 
     def _complete(self) -> bool:
         for person in self.people:
@@ -230,7 +236,7 @@ class Killing:
             missing = [number for number in range(person.written) if number not in times]
             report.missing += self._note(report, person, "missing", missing)
             first = list(dict.fromkeys(shown))
-            late = [after for before, after in zip(first, first[1:], strict=False) if after < before]
+            late = [after for before, after in itertools.pairwise(first) if after < before]
             report.out_of_order += self._note(report, person, "out of order", late)
             has = person.has()
             report.replies += person.answered
@@ -263,6 +269,9 @@ def _shown_words(post: dict[str, Any]) -> str:
 
 def _strings(value: Any) -> list[str]:
     if isinstance(value, dict):
+        if value.get("type") == "rich_text_quote":
+            # What she answers, shown once more.
+            return []
         own = [value["text"]] if isinstance(value.get("text"), str) else []
         return own + [text for inner in value.values() for text in _strings(inner)]
     return [text for inner in value for text in _strings(inner)] if isinstance(value, list) else []

@@ -24,6 +24,8 @@ class Person(ABC):
 
     #: What became of a send whose outcome is unknown can be found out, or repeating it is harmless.
     certain = False
+    #: Multiplies her pauses.
+    leisure = 1.0
 
     def __init__(self, stage: ServedStage, tag: str, room: int) -> None:
         self.stage = stage
@@ -40,14 +42,17 @@ class Person(ABC):
     def text(self, number: int) -> str:
         return f"message-{self.tag}-{number}. For {self._place}."
 
+    @abstractmethod
     async def begin(self) -> None:
         """Before her first message."""
 
     async def end(self) -> None:
         """After everything."""
+        return
 
     async def stay(self) -> None:
         """Comes back when the line was cut, without having anything to say."""
+        return
 
     @abstractmethod
     async def write(self, count: int) -> None:
@@ -132,6 +137,9 @@ class TelegramPerson(Person):
 
 class MailPerson(Person):
     """Her provider hands each letter over once; ours keeps it until it is read."""
+
+    # Each letter quotes another, so each is a post of its own, one a second in a room.
+    leisure = 8.0
 
     async def begin(self) -> None:
         self._address = f"{self.tag}@customer.test"

@@ -1,4 +1,4 @@
-"""A visitor of the web chat without a browser: the widget's own protocol, for the demo, the flows and the benchmarks."""
+"""A visitor of the web chat without a browser: the widget's own protocol, for demo, flows and benchmarks."""
 
 from __future__ import annotations
 
