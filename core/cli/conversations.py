@@ -18,7 +18,7 @@ from core.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="What was said, by whom, and where it is shown.")
 
-MARKS = {Direction.IN: "→", Direction.OUT: "←", Direction.NOTE: "✎"}
+MARKS = {Direction.IN: "→", Direction.OUT: "←", Direction.NOTE: "✎", Direction.DRAFT: "…"}
 
 
 class StateFilter(StrEnum):
@@ -99,7 +99,9 @@ def show(
     out("")
     for message in found["messages"]:
         marks = [word for word in ("edited", "deleted") if message[word]]
-        marks += [] if message["direction"] is Direction.NOTE else [message["status"], message["problem"]]
+        marks += (
+            [] if message["direction"] in (Direction.NOTE, Direction.DRAFT) else [message["status"], message["problem"]]
+        )
         what = f" [{', '.join(filter(None, marks))}]" if any(marks) else ""
         out(f"{MARKS[message['direction']]} {message['at']:%Y-%m-%d %H:%M:%S} {message['author']}{what}")
         for line in message["text"].splitlines():

@@ -1,4 +1,4 @@
-"""The durable work that a change to a conversation causes: every outbox job of a conversation is made here.
+"""The durable work that a change to a conversation causes: what is shown to agents is made here.
 
 Keys are made from the cause, so running the same code again adds nothing. Lanes:
 `post:<workspace>:<room>:<link>` everything shown in a thread, `send:<account>:<conversation>` everything to the
@@ -15,7 +15,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Capabilities
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action, Tone
@@ -23,15 +22,14 @@ from core.contracts.richtext import Document
 from core.contracts.text import from_json, is_empty, plain, to_json
 from core.contracts.workplace import Sign, WorkplaceCapabilities
 from core.conversations import buckets, repository, threads
-from core.conversations.cutting import file_part, pieces, post_parts
+from core.conversations.cutting import file_part, post_parts
+from core.conversations.departures import FILES_WAIT, Departures
 from core.conversations.models import Direction, Message, StoredAttachment
 from core.conversations.threads import ThreadLink
 from core.outbox.jobs import NewJob
 from core.outbox.repository import Outbox
 from core.storage.ids import new_id
 
-#: How long a message waits for its files before it is shown or sent without them.
-_FILES_WAIT = timedelta(minutes=2)
 #: A card is redrawn at most this often (slack.md, section 13).
 _CARD_DEBOUNCE = timedelta(seconds=2)
 _QUEUE_DEBOUNCE = timedelta(seconds=5)
@@ -39,7 +37,7 @@ _WHISPER_LIFE = timedelta(minutes=10)
 _CARD, _NOTICE, _LATER = 3, 1, 4
 
 
-class Dispatcher:
+class Dispatcher(Departures):
     """Adds jobs; every method takes the transaction it belongs to."""
 
     def __init__(
@@ -48,13 +46,8 @@ class Dispatcher:
         channels: Mapping[str, Capabilities],
         workspaces: Mapping[str, WorkplaceCapabilities],
     ) -> None:
-        self._outbox = outbox
-        self._channels = channels
+        super().__init__(outbox, channels)
         self._workspaces = workspaces
-
-    def capabilities(self, account: str) -> Capabilities | None:
-        """None: the account has left the settings."""
-        return self._channels.get(account)
 
     def fetch(self, connection: Connection, message: Message, attachments: Sequence[StoredAttachment]) -> bool:
         """Files are fetched beside, not before, other messages; True: there is something to wait for."""
@@ -83,7 +76,7 @@ class Dispatcher:
         except_link: UUID | None = None,
     ) -> None:
         """Shows a message in every thread of its conversation; `settle` leaves earlier ones time to arrive."""
-        not_before = now + (_FILES_WAIT if waiting else settle) if waiting or settle else None
+        not_before = now + (FILES_WAIT if waiting else settle) if waiting or settle else None
         for link in threads.links_of(connection, message.conversation_id):
             if link.id != except_link:
                 self._show_in(connection, link, message, not_before)
@@ -241,11 +234,13 @@ class Dispatcher:
 
     def sign(self, connection: Connection, message: Message, sign: Sign) -> None:
         """Puts a mark on the agent's own posts of that message."""
+        # It may fail, be tried and fail again; it is delivered once.
+        stage = f"{message.revision}" if sign is Sign.DELIVERED else f"{message.revision}:{message.cursor}"
         for post in threads.posts_of(connection, message.id):
             self._outbox.add(
                 connection,
                 NewJob(
-                    key=f"sign:{post.ref.room}:{post.ref.post}:{message.revision}:{sign.value}",
+                    key=f"sign:{post.ref.workspace}:{post.ref.room}:{post.ref.post}:{stage}:{sign.value}",
                     op="sign",
                     payload={"ref": asdict(post.ref), "sign": sign.value},
                     lane=f"sign:{post.ref.workspace}:{post.ref.room}:{post.ref.post}",
@@ -284,98 +279,14 @@ class Dispatcher:
             ),
         )
 
-    def send(self, connection: Connection, message: Message, *, waiting: bool, now: datetime) -> None:
-        """Sends a reply, piece by piece, after its hold and after its files are here."""
-        capabilities = self._channels[message.account]
-        attachments = repository.attachments_of(connection, message.id)
-        not_before = max(filter(None, [message.hold_until, now + _FILES_WAIT if waiting else None]), default=None)
-        for number in range(len(pieces(from_json(message.body), attachments, capabilities))):
-            self._outbox.add(
-                connection,
-                self._send_job(
-                    message,
-                    op="send",
-                    key=send_key(message, number),
-                    payload={"message": str(message.id), "piece": number},
-                    rank=message.rank,
-                    not_before=not_before,
-                ),
-            )
-
-    def change(self, connection: Connection, message: Message, op: str, data: Mapping[str, Any]) -> None:
-        """Carries an edit, a delete or a reaction to the customer: `send_edit`, `send_delete`, `send_reaction`."""
-        self._outbox.add(
-            connection,
-            self._send_job(
-                message,
-                op=op,
-                key=f"{op}:{message.id}:{message.revision}:{new_id()}",
-                payload={"message": str(message.id), **data},
-            ),
-        )
-
-    def _send_job(
-        self,
-        message: Message,
-        *,
-        op: str,
-        key: str,
-        payload: dict[str, Any],
-        rank: int | None = None,
-        not_before: datetime | None = None,
-    ) -> NewJob:
-        return NewJob(
-            key=key,
-            op=op,
-            payload=payload,
-            lane=f"send:{message.account}:{message.conversation_id}",
-            scope=message.account,
-            buckets=buckets.of_message(message, self._channels[message.account]),
-            rank=rank,
-            not_before=not_before,
-            priority=0,
-        )
-
-    def withdraw(self, connection: Connection, message: Message) -> bool:
-        """Takes back a reply that has not begun to leave. False: it has."""
-        if message.status is not DeliveryStatus.QUEUED:
-            return False
-        keys = self._send_keys(connection, message)
-        # In order: while the first one is still here, none has left.
-        return bool(keys) and all(self._outbox.cancel(connection, key) for key in keys)
-
     def release(self, connection: Connection, message: Message, now: datetime) -> None:
         """The files of a message are here: what waited for them may go."""
-        if message.direction is Direction.OUT and message.status is DeliveryStatus.QUEUED:
-            due = max(message.hold_until or now, now)
-            for key in self._send_keys(connection, message):
-                self._outbox.amend(connection, key, not_before=due)
+        self.may_leave(connection, message, now)
         for link in threads.links_of(connection, message.conversation_id):
             attachments = repository.attachments_of(connection, message.id)
             parts = list(range(len(post_parts(from_json(message.body), self._workspaces[link.workspace]))))
             for part in [*parts, *(file_part(attachment.position) for attachment in attachments)]:
                 self._outbox.amend(connection, f"post:{link.id}:{message.id}:{part}", not_before=now)
-
-    def _send_keys(self, connection: Connection, message: Message) -> list[str]:
-        capabilities = self._channels.get(message.account)
-        if capabilities is None:
-            return []
-        attachments = repository.attachments_of(connection, message.id)
-        count = len(pieces(from_json(message.body), attachments, capabilities))
-        return [send_key(message, number) for number in range(count)]
-
-    def retry(self, connection: Connection, message: Message) -> int:
-        """Sends again what failed of a message; the number of its pieces that leave again."""
-        return sum(self._outbox.retry(connection, key) for key in self._send_keys(connection, message))
-
-    def settle(self, connection: Connection, message: Message) -> int:
-        """A person says that a message whose outcome was unknown did arrive."""
-        return sum(self._outbox.settle(connection, key, "") for key in self._send_keys(connection, message))
-
-    def discard(self, connection: Connection, message: Message) -> None:
-        """A person gave up on a failed message: nobody waits for it any more."""
-        for key in self._send_keys(connection, message):
-            self._outbox.discard(connection, key)
 
     def wake(self, connection: Connection, conversation_id: UUID, at: datetime) -> None:
         """Ends a snooze at that time."""
@@ -391,7 +302,3 @@ class Dispatcher:
                 priority=_LATER,
             ),
         )
-
-
-def send_key(message: Message, piece: int) -> str:
-    return f"send:{message.id}:{message.revision}:{piece}"

@@ -102,17 +102,21 @@ class MessageService:
         """Stores an agent's reply to the address the customer used last."""
         address = contacts.address_by_id(connection, current.address_id)
         message = self._own(connection, current, address, agent, content, Direction.OUT, quote_id, hold_until, at, now)
-        repository.change_conversation(connection, current.id, last_out_at=now)
-        self._record(
-            connection,
-            Fact.REPLIED,
-            current.id,
-            now,
-            actor(agent),
-            {"account": address.account},
-            message_id=message.id,
-        )
+        self._replied(connection, current, address, agent, message.id, now)
         return message
+
+    def _replied(
+        self,
+        connection: Connection,
+        current: Conversation,
+        address: Address,
+        agent: AgentProfile,
+        message_id: UUID,
+        now: datetime,
+    ) -> None:
+        repository.change_conversation(connection, current.id, last_out_at=now)
+        data = {"account": address.account}
+        self._record(connection, Fact.REPLIED, current.id, now, actor(agent), data, message_id=message_id)
 
     def noted(
         self,
@@ -129,6 +133,53 @@ class MessageService:
         message = self._own(connection, current, address, agent, content, Direction.NOTE, None, None, at, now)
         self._record(connection, Fact.NOTED, current.id, now, actor(agent), message_id=message.id)
         return message
+
+    def drafted(
+        self,
+        connection: Connection,
+        current: Conversation,
+        agent: AgentProfile,
+        content: Content,
+        *,
+        corrects: UUID,
+        now: datetime,
+    ) -> Message:
+        """Stores words that are sent if the agent says so; until then they are nothing that happened."""
+        address = contacts.address_by_id(connection, current.address_id)
+        return self._own(connection, current, address, agent, content, Direction.DRAFT, corrects, None, now, now)
+
+    def released(
+        self, connection: Connection, current: Conversation, message: Message, agent: AgentProfile, now: datetime
+    ) -> Message:
+        """A note or draft becomes a reply, to the address the customer used last."""
+        address = contacts.address_by_id(connection, current.address_id)
+        cursor = contacts.next_cursor(connection, address.id)
+        repository.change_message(
+            connection,
+            message.id,
+            direction=Direction.OUT.value,
+            address_id=address.id,
+            account=address.account,
+            revision=message.revision + 1,
+            rank=int(now.timestamp() * 1_000_000),
+            hold_until=None,
+            cursor=cursor,
+            position=cursor,
+            at=now,
+        )
+        self._replied(connection, current, address, agent, message.id, now)
+        return repository.message(connection, message.id)
+
+    def again(
+        self, connection: Connection, message: Message, agent: AgentProfile, now: datetime, *, afresh: bool
+    ) -> Message:
+        """What failed is on its way once more; `afresh` as a message of its own, which the vendor names anew."""
+        self.advance(connection, message, DeliveryStatus.QUEUED, now)
+        if afresh:
+            repository.forget_pieces(connection, message.id)
+            repository.change_message(connection, message.id, external_id=None, revision=message.revision + 1)
+        self._record(connection, Fact.RETRIED, message.conversation_id, now, actor(agent), message_id=message.id)
+        return repository.message(connection, message.id)
 
     def _own(
         self,
@@ -218,7 +269,10 @@ class MessageService:
                 DeliveryStatus.READ,
                 DeliveryStatus.CANCELLED,
             )
-        if status is DeliveryStatus.FAILED and message.status in (DeliveryStatus.DELIVERED, DeliveryStatus.READ):
+        elif status is DeliveryStatus.CANCELLED:
+            # What has left cannot be unsent by calling it so.
+            forward = message.status is DeliveryStatus.QUEUED
+        elif status is DeliveryStatus.FAILED and message.status in (DeliveryStatus.DELIVERED, DeliveryStatus.READ):
             forward = False
         if not forward:
             return False

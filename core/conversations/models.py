@@ -133,6 +133,8 @@ class Direction(StrEnum):
     IN = "in"
     OUT = "out"
     NOTE = "note"
+    #: A correction that was offered: it becomes a reply if the agent sends it.
+    DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

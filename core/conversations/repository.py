@@ -25,7 +25,6 @@ from core.conversations.models import (
 )
 from core.storage.storage import insert as upsert
 
-
 # Composed once: these run for every message, and composing costs more than running.
 _CONVERSATION = select(conversations).where(conversations.c.id == bindparam("id"))
 _OPEN = select(conversations).where(conversations.c.open_key == bindparam("contact"))
@@ -33,6 +32,10 @@ _MESSAGE = select(messages).where(messages.c.id == bindparam("id"))
 _ATTACHMENTS = (
     select(attachments).where(attachments.c.message_id == bindparam("message")).order_by(attachments.c.position)
 )
+
+
+#: Directions of what customer and agents say to each other.
+_SPOKEN = (Direction.IN.value, Direction.OUT.value)
 
 
 def conversation(connection: Connection, conversation_id: UUID) -> Conversation:
@@ -146,7 +149,7 @@ def changed_after(connection: Connection, address_id: UUID, cursor: int, limit: 
             messages.c.address_id == address_id,
             messages.c.cursor > cursor,
             or_(messages.c.direction == Direction.IN.value, messages.c.external_id.is_not(None)),
-            messages.c.direction != Direction.NOTE.value,
+            messages.c.direction.in_(_SPOKEN),
         )
         .order_by(messages.c.cursor)
         .limit(limit)
@@ -193,6 +196,10 @@ def add_piece(connection: Connection, message_id: UUID, piece: int, account: str
     )
 
 
+def forget_pieces(connection: Connection, message_id: UUID) -> None:
+    connection.execute(delete(message_pieces).where(message_pieces.c.message_id == message_id))
+
+
 def pieces(connection: Connection, message_id: UUID) -> dict[int, str]:
     rows = connection.execute(
         select(message_pieces.c.piece, message_pieces.c.external_id)
@@ -227,7 +234,7 @@ def last_message(connection: Connection, conversation_id: UUID) -> Message | Non
     """The latest words between customer and agents; notes do not count."""
     row = connection.execute(
         select(messages)
-        .where(messages.c.conversation_id == conversation_id, messages.c.direction != Direction.NOTE.value)
+        .where(messages.c.conversation_id == conversation_id, messages.c.direction.in_(_SPOKEN))
         .order_by(messages.c.id.desc())
         .limit(1)
     ).first()

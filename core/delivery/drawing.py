@@ -117,4 +117,9 @@ class Drawer:
         return (Action(id=ActionId.FULL_TEXT, label="Show full message", value=str(message.id), asks=True),)
 
 
-_TONES = {Direction.IN: Tone.CUSTOMER, Direction.OUT: Tone.AGENT, Direction.NOTE: Tone.NOTE}
+_TONES = {
+    Direction.IN: Tone.CUSTOMER,
+    Direction.OUT: Tone.AGENT,
+    Direction.NOTE: Tone.NOTE,
+    Direction.DRAFT: Tone.NOTE,
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -29,7 +28,6 @@ from core.contracts.text import from_json, from_plain, plain, preview
 from core.contracts.workplace import Sign
 from core.conversations import failures, repository
 from core.conversations.cutting import Piece, pieces
-from core.conversations.dispatch import send_key
 from core.conversations.models import Conversation, Message
 from core.delivery.drawing import Drawer
 from core.delivery.handler import Context, JobHandler, message_id
@@ -51,16 +49,20 @@ class CustomerHandler(JobHandler):
             )
         return bridge
 
-    def outbound(self, connection: Connection, message: Message, piece: Piece, number: int) -> OutboundMessage:
+    def outbound(
+        self, connection: Connection, message: Message, piece: Piece, number: int, key: str
+    ) -> OutboundMessage:
         """One piece of a message as the bridge gets it."""
         conversation = repository.conversation(connection, message.conversation_id)
         address = contacts.address_by_id(connection, message.address_id)
         body, files = self._carried(connection, message, piece)
         quoted = repository.find_message(connection, message.quote_id) if message.quote_id and number == 0 else None
+        if quoted is not None and not _may_read(quoted, message):
+            quoted = None
         external = quoted.external_id if quoted and quoted.account == message.account else None
         history = repository.vendor_history(connection, message.conversation_id, message.account)
         return OutboundMessage(
-            key=send_key(message, number),
+            key=key,
             recipient=_recipient(connection, address),
             content=Content(body=body, attachments=files),
             text=plain(body),
@@ -103,7 +105,9 @@ class SendHandler(CustomerHandler):
     """One piece of a reply."""
 
     async def deliver(self, job: Job) -> Done:
-        message, outbound = await self._context.storage.read(partial(self._load, job=job))
+        message, outbound = await self._context.storage.read(partial(self._load, job=job, asking=False))
+        if outbound is None:
+            return Done(work=partial(self._taken_back, message_id=message.id))
         external_id = await self.bridge(message.account).send(outbound)
         return self._done(job, message, external_id)
 
@@ -111,13 +115,23 @@ class SendHandler(CustomerHandler):
         work = partial(self._sent, message_id=message.id, number=job.payload["piece"], external_id=external_id)
         return Done(ref=external_id, work=work)
 
-    def _load(self, connection: Connection, job: Job) -> tuple[Message, OutboundMessage]:
+    def _load(self, connection: Connection, job: Job, *, asking: bool) -> tuple[Message, OutboundMessage | None]:
+        """None: it has no such piece any more, or must not leave because its author deleted it."""
         message = repository.message(connection, message_id(job))
-        conversation = repository.conversation(connection, message.conversation_id)
-        self._may_send(connection, message, conversation)
         number = job.payload["piece"]
-        piece = self._pieces(connection, message)[number]
-        return message, self.outbound(connection, message, piece, number)
+        pieces = self._pieces(connection, message)
+        if number >= len(pieces) or (message.deleted_at is not None and not asking):
+            return message, None
+        if not asking:
+            self._may_send(connection, message, repository.conversation(connection, message.conversation_id))
+        # The key is the job's own: after an edit the vendor must still be asked about what was sent before it.
+        return message, self.outbound(connection, message, pieces[number], number, job.key)
+
+    def _taken_back(self, connection: Connection, message_id: UUID) -> None:
+        message = repository.message(connection, message_id)
+        if not repository.pieces(connection, message.id):
+            now = self._context.storage.now(connection)
+            self._context.messages.advance(connection, message, DeliveryStatus.CANCELLED, now)
 
     def _pieces(self, connection: Connection, message: Message) -> list[Piece]:
         info = self._context.channels.get(message.account)
@@ -153,11 +167,11 @@ class SendHandler(CustomerHandler):
             self._context.dispatcher.sign(connection, message, Sign.DELIVERED)
 
     async def reconcile(self, job: Job) -> Done | None:
-        message, outbound = await self._context.storage.read(partial(self._load, job=job))
+        message, outbound = await self._context.storage.read(partial(self._load, job=job, asking=True))
         bridge = self.bridge(message.account)
         if self._context.channels[message.account].capabilities.idempotent:
             return None
-        if not isinstance(bridge, Reconciles):
+        if outbound is None or not isinstance(bridge, Reconciles):
             raise OutcomeUnknown("The channel cannot be asked what became of it.")
         found = await bridge.find(outbound)
         return None if found is None else self._done(job, message, found)
@@ -180,6 +194,8 @@ class ChangeHandler(CustomerHandler):
         if not sent:
             if message.status in (DeliveryStatus.FAILED, DeliveryStatus.CANCELLED):
                 return Done()
+            if message.status is not DeliveryStatus.QUEUED:
+                raise PermanentFailure("The channel never told us under which name it keeps that message.")
             raise TemporaryFailure("The message it changes has not left yet.")
         await self.change(job, message, sent, outbound)
         return Done()
@@ -195,7 +211,10 @@ class ChangeHandler(CustomerHandler):
         capabilities = self._context.channels[message.account].capabilities
         attachments = repository.attachments_of(connection, message.id)
         parts = pieces(from_json(message.body), attachments, capabilities)
-        outbound = [self.outbound(connection, message, piece, number) for number, piece in enumerate(parts)]
+        outbound = [
+            self.outbound(connection, message, piece, number, f"{job.key}:{number}")
+            for number, piece in enumerate(parts)
+        ]
         return message, sent, outbound
 
     def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
@@ -217,8 +236,7 @@ class SendEditHandler(ChangeHandler):
         assert isinstance(bridge, Edits)
         for number, external_id in sent.items():
             if number < len(outbound) and outbound[number].text:
-                changed = replace(outbound[number], key=f"{outbound[number].key}:edit")
-                await bridge.edit(ExternalId(external_id), changed)
+                await bridge.edit(ExternalId(external_id), outbound[number])
 
 
 class SendDeleteHandler(ChangeHandler):
@@ -240,6 +258,11 @@ class SendReactionHandler(ChangeHandler):
         assert isinstance(bridge, Reacts)
         recipient = await self._context.storage.read(partial(_recipient_of, address_id=message.address_id))
         await bridge.react(ExternalId(sent[min(sent)]), recipient, job.payload["emoji"])
+
+
+def _may_read(quoted: Message, message: Message) -> bool:
+    """Only what the customer has is quoted to her: never a note, never words of another conversation."""
+    return quoted.conversation_id == message.conversation_id and quoted.external_id is not None
 
 
 def _recipient(connection: Connection, address: Address) -> Recipient:

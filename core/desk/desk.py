@@ -222,7 +222,7 @@ class DeskService(Desk):
                 connection, where, replace(content, body=read(content.body).body), at=where.now, post=post
             )
         elif message.direction is Direction.NOTE:
-            self._replies.make_reply(connection, where, message, post)
+            self._replies.make_reply(connection, where, message)
         else:
             text = "the customer's own." if message.direction is Direction.IN else "on its way to the customer already."
             self._replies.tell(connection, where, f"Nothing was sent: that message is {text}")

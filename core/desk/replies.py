@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from core.contacts import repository as contacts
 from core.contracts.actions import ActionId
 from core.contracts.bridge import DeliveryStatus
-from core.contracts.content import Capabilities, Content
+from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action
 from core.contracts.text import from_json, is_empty, preview
@@ -77,29 +78,35 @@ class Replies:
         """Stores a reply and its delivery; None: refused, the agent was told why, and nothing leaves."""
         refusal, warnings = self._preflight(connection, where, content)
         if refusal:
+            if not is_empty(content.body) or content.attachments:
+                # A private word may be missed: the words stay, and the mark of a note says that they did not leave.
+                self.note(connection, where, content, at=at, post=post)
             self.tell(connection, where, f"Not sent: {refusal}")
             return None
         conversation = self._hold_open(connection, where)
-        quoted = threads.post_at(connection, quote) if quote else None
         message = self._messages.replied(
             connection,
             conversation,
             where.agent,
             content,
-            quote_id=quoted.message_id if quoted else None,
+            quote_id=self._quoted(connection, where, quote),
             hold_until=where.now + self._hold if hold else None,
             at=at,
             now=where.now,
         )
         self._place(connection, where, message, post)
-        waiting = self._dispatcher.fetch(connection, message, repository.attachments_of(connection, message.id))
-        self._dispatcher.send(connection, message, waiting=waiting, now=where.now)
-        for warning in warnings:
-            self.tell(connection, where, warning)
-        if not conversation.owner:
-            self._service.claim(connection, conversation, where.agent, where.now)
-        self._dispatcher.refresh_card(connection, conversation.id, where.now)
+        self._dispatcher.fetch(connection, message, repository.attachments_of(connection, message.id))
+        self._dispatcher.send(connection, message, where.now)
+        self._answered(connection, where, conversation, warnings)
         return message
+
+    def _quoted(self, connection: Connection, where: Where, quote: PostRef | None) -> UUID | None:
+        """What an agent quotes is quoted to the customer only if she knows it: no note, nothing of somebody else."""
+        found = threads.post_at(connection, quote) if quote else None
+        message = repository.message(connection, found.message_id) if found else None
+        if message is None or message.conversation_id != where.conversation.id:
+            return None
+        return message.id if message.direction in (Direction.IN, Direction.OUT) else None
 
     def note(
         self, connection: Connection, where: Where, content: Content, *, at: datetime, post: PostRef | None
@@ -165,8 +172,10 @@ class Replies:
             return
         if content is not None and from_json(message.body) == content.body:
             return
-        if self._dispatcher.withdraw(connection, message) or message.status is DeliveryStatus.FAILED:
+        if self._dispatcher.withdraw(connection, message):
             self._revise_held(connection, where, message, content)
+        elif message.status is DeliveryStatus.FAILED:
+            self._revise_doubtful(connection, where, message, content)
         elif message.status is not DeliveryStatus.CANCELLED:
             self._revise_sent(connection, where, message, content)
 
@@ -176,29 +185,55 @@ class Replies:
             self._messages.advance(connection, changed, DeliveryStatus.CANCELLED, where.now)
             self.tell(connection, where, "Deleted in time: the customer did not get it.")
         else:
-            repository.change_message(
-                connection,
-                message.id,
-                hold_until=where.now + self._hold,
-                status=DeliveryStatus.QUEUED.value,
-                problem="",
-            )
+            self._messages.advance(connection, changed, DeliveryStatus.QUEUED, where.now)
+            repository.change_message(connection, message.id, hold_until=where.now + self._hold)
             changed = repository.message(connection, message.id)
-            self._dispatcher.send(connection, changed, waiting=False, now=where.now)
+            self._dispatcher.send(connection, changed, where.now)
         self._dispatcher.show_change(connection, changed, except_link=where.link.id)
 
+    def _revise_doubtful(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
+        """It failed, but the customer has a part of it, or may have it: nothing leaves before the agent decides."""
+        left = repository.pieces(connection, message.id)
+        if content is None:
+            changed = self._messages.revise(connection, message, None, where.now)
+            self._messages.advance(connection, changed, DeliveryStatus.CANCELLED, where.now)
+            self._dispatcher.discard(connection, message)
+            self._dispatcher.show_change(connection, changed, except_link=where.link.id)
+            if left and self._can_change(connection, message, None, where.now):
+                self._dispatcher.change(connection, changed, "send_delete", {})
+            else:
+                self.tell(
+                    connection, where, "Deleted here and not sent again. The customer may have got it, or a part."
+                )
+        elif self._can_change(connection, message, content, where.now) or (
+            not left and self._fits(connection, message, content)
+        ):
+            changed = self._messages.revise(connection, message, content, where.now)
+            if left:
+                self._dispatcher.change(connection, changed, "send_edit", {})
+            self._dispatcher.show_change(connection, changed, except_link=where.link.id)
+            self.tell(connection, where, "Changed here. If you send it again, the customer gets it as it reads now.")
+        else:
+            self._offer(connection, where, message, content)
+
     def _revise_sent(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
-        capabilities = self._dispatcher.capabilities(message.account)
-        if capabilities is not None and self._can_change(connection, message, content, capabilities, where.now):
+        if self._can_change(connection, message, content, where.now):
             changed = self._messages.revise(connection, message, content, where.now)
             op = "send_delete" if content is None else "send_edit"
             self._dispatcher.change(connection, changed, op, {})
             self._dispatcher.show_change(connection, changed, except_link=where.link.id)
-            return
-        what = "take it back" if content is None else "change it there"
-        value = str(message.id)
+        else:
+            self._offer(connection, where, message, content)
+
+    def _offer(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
+        """A correction, where what the customer has cannot be changed."""
+        what, value = "take it back", str(message.id)
         if content is not None:
-            value = str(self._draft(connection, where, message, content).id)
+            content = replace(content, attachments=())
+            draft = self._messages.drafted(
+                connection, where.conversation, where.agent, content, corrects=message.id, now=where.now
+            )
+            what, value = "change it there", str(draft.id)
         self.tell(
             connection,
             where,
@@ -206,62 +241,66 @@ class Replies:
             Action(id=ActionId.CORRECT, label="Send a correction", value=value, asks=content is None),
         )
 
-    def _can_change(
-        self,
-        connection: Connection,
-        message: Message,
-        content: Content | None,
-        capabilities: Capabilities,
-        now: datetime,
-    ) -> bool:
+    def _can_change(self, connection: Connection, message: Message, content: Content | None, now: datetime) -> bool:
+        capabilities = self._dispatcher.capabilities(message.account)
+        if capabilities is None:
+            return False
         if content is None:
             window = capabilities.delete_window
             return capabilities.deletes_out and (window is None or now - message.at < window)
+        return capabilities.edits_out and self._fits(connection, message, content)
+
+    def _fits(self, connection: Connection, message: Message, content: Content) -> bool:
+        """The new words take as many calls to the channel as the old ones."""
+        capabilities = self._dispatcher.capabilities(message.account)
+        if capabilities is None:
+            return False
         attachments = repository.attachments_of(connection, message.id)
         before = pieces(from_json(message.body), attachments, capabilities)
-        return capabilities.edits_out and len(pieces(content.body, attachments, capabilities)) == len(before)
-
-    def _draft(self, connection: Connection, where: Where, message: Message, content: Content) -> Message:
-        """The edited words as a message that waits for the agent's decision."""
-        return self._messages.replied(
-            connection,
-            where.conversation,
-            where.agent,
-            replace(content, attachments=()),
-            quote_id=message.id,
-            hold_until=None,
-            at=where.now,
-            now=where.now,
-        )
+        return len(pieces(content.body, attachments, capabilities)) == len(before)
 
     def send_draft(self, connection: Connection, where: Where, message_id: UUID) -> None:
         """Sends a correction that was offered."""
         message = repository.find_message(connection, message_id)
         if message is None or message.conversation_id != where.conversation.id:
             return
-        if message.status is DeliveryStatus.QUEUED and message.external_id is None:
-            self._dispatcher.send(connection, message, waiting=False, now=where.now)
-            self._place(connection, where, message, None)
+        if message.direction is Direction.DRAFT:
+            changed = self._release(connection, where, message)
+            if changed is not None:
+                self._place(connection, where, changed, None)
+        else:
+            self.tell(connection, where, "It was sent already.")
 
-    def make_reply(self, connection: Connection, where: Where, message: Message, post: PostRef) -> None:
+    def make_reply(self, connection: Connection, where: Where, message: Message) -> None:
         """A note of the agent's, sent after all."""
-        content = Content(body=from_json(message.body))
-        refusal, warnings = self._preflight(connection, where, content)
+        changed = self._release(connection, where, message)
+        if changed is not None:
+            self._dispatcher.sign(connection, changed, Sign.PENDING)
+
+    def _release(self, connection: Connection, where: Where, message: Message) -> Message | None:
+        """What was kept leaves; None: refused, and the agent was told why."""
+        files = tuple(
+            Attachment(kind=MediaKind(stored.kind), name=stored.name, size=stored.size)
+            for stored in repository.attachments_of(connection, message.id)
+        )
+        refusal, warnings = self._preflight(connection, where, Content(body=from_json(message.body), attachments=files))
         if refusal:
             self.tell(connection, where, f"Not sent: {refusal}")
-            return
-        self._hold_open(connection, where)
-        repository.change_message(
-            connection, message.id, direction=Direction.OUT.value, revision=message.revision + 1, hold_until=None
-        )
-        changed = repository.message(connection, message.id)
-        self._dispatcher.send(connection, changed, waiting=False, now=where.now)
-        self._dispatcher.sign(connection, changed, Sign.PENDING)
+            return None
+        conversation = self._hold_open(connection, where)
+        changed = self._messages.released(connection, conversation, message, where.agent, where.now)
+        self._dispatcher.send(connection, changed, where.now)
+        self._answered(connection, where, conversation, warnings)
+        return changed
+
+    def _answered(
+        self, connection: Connection, where: Where, conversation: Conversation, warnings: Sequence[str]
+    ) -> None:
         for warning in warnings:
             self.tell(connection, where, warning)
-        if not where.conversation.owner:
-            self._service.claim(connection, where.conversation, where.agent, where.now)
-        self._dispatcher.refresh_card(connection, where.conversation.id, where.now)
+        if not conversation.owner:
+            self._service.claim(connection, conversation, where.agent, where.now)
+        self._dispatcher.refresh_card(connection, conversation.id, where.now)
 
     def make_note(self, connection: Connection, where: Where, message: Message) -> None:
         """A reply that has not left becomes a note."""
@@ -280,10 +319,15 @@ class Replies:
 
     def retry(self, connection: Connection, where: Where, message: Message) -> None:
         """A person decided to send again what failed."""
-        if message.status is not DeliveryStatus.FAILED or not self._dispatcher.retry(connection, message):
+        if message.status is not DeliveryStatus.FAILED:
             self.tell(connection, where, "Nothing to do: that message is not waiting for a decision any more.")
             return
-        self._messages.advance(connection, message, DeliveryStatus.QUEUED, where.now)
+        # Without a dead job the vendor had taken it, and reported the failure later.
+        afresh = not self._dispatcher.retry(connection, message)
+        changed = self._messages.again(connection, message, where.agent, where.now, afresh=afresh)
+        if afresh:
+            self._dispatcher.send(connection, changed, where.now)
+        self._dispatcher.sign(connection, changed, Sign.PENDING)
 
     def arrived(self, connection: Connection, where: Where, message: Message) -> None:
         """A person knows that a message whose outcome was unknown did arrive."""
@@ -293,6 +337,9 @@ class Replies:
 
     def discard(self, connection: Connection, where: Where, message: Message) -> None:
         """A person gives up on what failed."""
-        if self._messages.advance(connection, message, DeliveryStatus.CANCELLED, where.now):
-            self._dispatcher.discard(connection, message)
-            self.tell(connection, where, "Discarded: the customer does not get it.")
+        if message.status is not DeliveryStatus.FAILED:
+            self.tell(connection, where, "Nothing to do: that message is not waiting for a decision any more.")
+            return
+        self._messages.advance(connection, message, DeliveryStatus.CANCELLED, where.now)
+        self._dispatcher.discard(connection, message)
+        self.tell(connection, where, "Discarded: it is not sent again.")

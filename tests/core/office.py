@@ -1,0 +1,153 @@
+"""The whole core between a channel and a workspace in memory: what the tests of its promises stand on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from core.app.app import App
+from core.contracts.places import RoomRef
+from core.contracts.text import plain
+from core.contracts.workplace import AgentProfile, Standing
+from core.settings import Settings
+from core.settings.models import AccountSettings, DeskSettings, RouteSettings, Web, WorkspaceSettings
+from core.testing.fakes import (
+    EVERYTHING,
+    FakeChannel,
+    FakeCustomer,
+    FakePost,
+    FakeSettings,
+    FakeThread,
+    FakeWorkplaceSettings,
+    FakeWorkspace,
+    installed,
+)
+
+SHOP = "shop"
+SUPPORT = RoomRef(workspace=SHOP, room="R1")
+
+
+@dataclass(kw_only=True)
+class Office:
+    """One account, one workspace, one room, three people, and the process between them."""
+
+    app: App
+    channel: FakeChannel
+    tool: FakeWorkspace
+    bea: AgentProfile
+    omar: AgentProfile
+    guest: AgentProfile
+
+    async def opened(self, customer: FakeCustomer, text: str = "Hello", **more: Any) -> FakeThread:
+        """She writes for the first time; the thread that opens."""
+        before = len(self.tool.threads)
+        await self.channel.writes(customer, text, **more)
+        await self.tool.until(lambda: len(self.tool.threads) > before)
+        thread = self.tool.threads[-1]
+        # The thread's own id is stored a moment after the vendor has it.
+        await self.quiet()
+        return thread
+
+    async def quiet(self) -> None:
+        """Until everything that was done has been handed over, and nothing more is due."""
+        deadline = asyncio.get_running_loop().time() + 10
+        while asyncio.get_running_loop().time() < deadline:
+            handed = [
+                (await self.app.workplaces[SHOP]._runtime.memory.load()).get("position", 0),  # type: ignore[attr-defined]
+                (await self.app.bridges["line"]._runtime.memory.load()).get("position", 0),  # type: ignore[attr-defined]
+            ]
+            stats = await self.app.storage.read(self.app.outbox.stats)
+            if handed == [len(self.tool.events), len(self.channel.updates)] and not stats.ready and not stats.leased:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("It did not become quiet within 10 s")
+
+    async def rows(self, table: Table) -> list[Any]:
+        return list(await self.app.storage.read(lambda connection: connection.execute(select(table)).all()))
+
+    def whispered(self) -> list[str]:
+        return [whisper.text for whisper in self.tool.whispers]
+
+
+async def until(condition: Callable[[], Any], what: str, within: float = 8.0) -> Any:
+    """What the condition finds, as soon as it finds something."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while not (found := condition()):
+        assert loop.time() < deadline, f"Not within {within} s: {what}"
+        await asyncio.sleep(0.005)
+    return found
+
+
+def words(post: FakePost) -> str:
+    """What stands in a post."""
+    if post.post is None:
+        return post.text
+    return "\n".join(plain(content.body) for content in (post.post.content, *post.post.more))
+
+
+def said(thread: FakeThread) -> list[str]:
+    return [words(post) for post in thread.posts]
+
+
+def notices(thread: FakeThread) -> list[FakePost]:
+    """What we said ourselves in a thread."""
+    return [post for post in thread.posts if post.post is not None and post.post.author.name == "Threadbridge"]
+
+
+def buttons(thread: FakeThread, action: str) -> list[str]:
+    """The values of the buttons of that kind under our own sentences."""
+    return [
+        one.value for post in notices(thread) for one in (post.post.actions if post.post else ()) if one.id == action
+    ]
+
+
+@asynccontextmanager
+async def open_office(
+    folder: Path,
+    database: str = "",
+    *,
+    channel: FakeChannel | None = None,
+    tool: FakeWorkspace | None = None,
+    hold: float = 0.0,
+    routes: tuple[RouteSettings, ...] = (),
+    operators_room: str | None = None,
+) -> AsyncIterator[Office]:
+    """Runs one process of Threadbridge until the block ends."""
+    channel = channel or FakeChannel("line", capabilities=EVERYTHING)
+    tool = tool or FakeWorkspace("office", workspace=SHOP)
+    tool.room_names.setdefault(SUPPORT.room, "support")
+    bea, omar = _person("bea", "Bea"), _person("omar", "Omar")
+    guest = _person("gil", "Gil", Standing.GUEST)
+    tool.people |= {person.agent_id: person for person in (bea, omar, guest)}
+    settings = Settings(
+        data_dir=folder / "data",
+        database=database or f"sqlite:///{folder}/threadbridge.db",
+        web=Web(port=0),
+        accounts=(AccountSettings(name="line", channel=channel.name, options=FakeSettings()),),
+        workspaces=(WorkspaceSettings(name=SHOP, workplace="office", options=FakeWorkplaceSettings()),),
+        default_room=f"{SHOP}/{SUPPORT.room}",
+        operators_room=operators_room,
+        routes=routes,
+        desk=DeskSettings(hold_seconds=hold),
+    )
+    with installed(channel.spec, tool.spec):
+        async with App(settings, probe_seconds=0.1) as app:
+            stop = asyncio.Event()
+            running = asyncio.create_task(app.run(stop))
+            try:
+                yield Office(app=app, channel=channel, tool=tool, bea=bea, omar=omar, guest=guest)
+                assert not running.done(), running
+            finally:
+                stop.set()
+                await asyncio.wait_for(running, 15)
+
+
+def _person(agent_id: str, name: str, standing: Standing = Standing.MEMBER) -> AgentProfile:
+    return AgentProfile(workspace=SHOP, agent_id=agent_id, name=name, standing=standing)
