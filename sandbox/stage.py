@@ -91,6 +91,7 @@ class Stage:
 
     def _furnish(self) -> None:
         slack = self.slack
+        slack.world.team_name = "Lumen & Loom"
         self.bea = slack.add_user("bea", real_name="Bea Novak", email="bea@shop.test", tz="Europe/Vienna")
         self.omar = slack.add_user("omar", real_name="Omar Haddad", email="omar@shop.test", tz="Europe/Berlin")
         self.support = slack.add_channel("support", members=[self.bea, self.omar])

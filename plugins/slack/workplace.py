@@ -197,7 +197,9 @@ class SlackWorkplace:
                 "assistant.threads.setStatus",
                 channel_id=thread.room,
                 thread_ts=thread.thread,
-                status=f"{name} is typing…"[:100],
+                # Shown behind the name: "Jane is typing…".
+                status="is typing…",
+                username=name[:80],
             )
         except AdapterError as error:
             logger.debug("Typing could not be shown", extra={"action": "typing_failed", "reason": str(error)})

@@ -43,7 +43,7 @@ async def test_mentions_carry_names(here: Peer) -> None:
     said = await says(here, f"<@{cleo}> please look in <#{here.room}>")
     mentions = [inline for inline in said["content"].body.blocks[0].inlines if isinstance(inline, Mention)]
     assert [(mention.kind, mention.id, mention.label) for mention in mentions] == [
-        ("user", cleo, "@cleo"),
+        ("user", cleo, "@Cleo"),
         ("room", here.room, "#support"),
     ]
 

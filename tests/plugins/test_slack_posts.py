@@ -264,7 +264,9 @@ async def test_a_whisper_to_somebody_outside_is_no_failure(here: Peer) -> None:
 async def test_typing_shows_and_never_fails(here: Peer) -> None:
     thread = await here.open()
     await here.workplace.show_typing(thread, "Jane")
-    assert here.slack.typing(here.room, thread.thread) == "Jane is typing…"
+    assert here.slack.typing(here.room, thread.thread) == "is typing…"
+    [said] = [call.arguments for call in here.slack.calls if call.method == "assistant.threads.setStatus"]
+    assert said["username"] == "Jane"
     here.slack.faults.order("assistant.threads.setStatus", Fault(status=500))
     await here.workplace.show_typing(thread, "Jane")
 

@@ -33,7 +33,7 @@ async def test_an_agents_reply_in_the_thread_reaches_the_desk(here: Peer) -> Non
     said = await here.desk.wait("said")
     assert said["post"] == PostRef(workspace="acme", room=here.room, thread=thread.thread, post=ts)
     assert plain(said["content"].body) == "On my way 🎉 now"
-    assert (said["agent"].name, said["agent"].standing) == ("bea", Standing.MEMBER)
+    assert (said["agent"].name, said["agent"].standing) == ("Bea Baker", Standing.MEMBER)
     assert said["agent"].timezone == "Europe/Berlin"
     assert said["quote"] is None
     assert f"{said['at'].timestamp():.6f}" == ts
