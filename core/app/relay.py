@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between two signs in one thread.
 _EVERY = 5.0
+#: How long a sign lasts without another; a workplace may show it much longer (Slack: two minutes).
+_LASTS = 8.0
 _MOST_REMEMBERED = 1000
 
 
@@ -47,7 +49,7 @@ class TypingRelay:
             self._last.clear()
         self._last[conversation_id] = now
         for place in places:
-            task = asyncio.create_task(self._show(place, name))
+            task = asyncio.create_task(self._show_a_while(conversation_id, now, place, name))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -64,6 +66,12 @@ class TypingRelay:
         name = words.name_of(contacts.contact(connection, address.contact_id), address)
         places = [link.ref for link in threads.links_of(connection, current.id) if link.thread]
         return current.id, name, places
+
+    async def _show_a_while(self, conversation_id: UUID, began: float, place: ThreadRef, name: str) -> None:
+        await self._show(place, name)
+        await asyncio.sleep(_LASTS)
+        if self._last.get(conversation_id, began) == began:
+            await self._show(place, "")
 
     async def _show(self, thread: ThreadRef, name: str) -> None:
         try:

@@ -198,8 +198,8 @@ class SlackWorkplace:
                 channel_id=thread.room,
                 thread_ts=thread.thread,
                 # Shown behind the name: "Jane is typing…".
-                status="is typing…",
-                username=name[:80],
+                status="is typing…" if name else "",
+                **({"username": name[:80]} if name else {}),
             )
         except AdapterError as error:
             logger.debug("Typing could not be shown", extra={"action": "typing_failed", "reason": str(error)})
