@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from core.cards import card as cards
 from core.cards import words
 from core.contracts.content import Content
-from core.contracts.errors import DestinationUnavailable, FailureReason
+from core.contracts.errors import DestinationUnavailable, FailureReason, PermanentFailure
 from core.contracts.places import PostRef, RoomRef
 from core.contracts.posts import Action, Author, Card, Post, Tone
 from core.contracts.text import from_json, from_plain
@@ -65,6 +65,9 @@ class PostHandler(ThreadHandler):
         if not missing:
             return Done()
         if card is not None:
+            if job.merged:
+                # It would take two calls, and only the first may arrive: one opens, the others follow.
+                raise PermanentFailure("A thread is opened by one message alone.")
             link = await self._open(workplace, link, missing[0][0], card, missing[0][1])
             missing = missing[1:]
         if not missing:
@@ -115,17 +118,19 @@ class PostHandler(ThreadHandler):
             threads.add_post(connection, ref, link.id, message_id(job), job.payload["part"])
 
     async def reconcile(self, job: Job) -> Done | None:
-        link, missing, _ = await self._context.storage.read(partial(self._load, jobs=[job]))
+        link, missing, _ = await self._context.storage.read(partial(self._load, jobs=[job, *job.merged]))
         if not missing:
             return Done()
         workplace = self.workplace(link.workspace)
         room = link.room_ref if link.thread else await room_by_name(workplace, link.room_ref)
-        found = await workplace.find(room, link.ref if link.thread else None, job.key, job.created_at)
+        # A post of several carries the key of the first that it shows.
+        first = missing[0][0]
+        found = await workplace.find(room, link.ref if link.thread else None, first.key, first.created_at)
         if found is None:
             return None
         if link.thread is None:
-            return Done(ref=found.post, work=partial(self._opened, link=link, job=job, ref=found, fingerprint=""))
-        return Done(ref=found.post, work=partial(self._stands, link=link, jobs=[job], ref=found))
+            return Done(ref=found.post, work=partial(self._opened, link=link, job=first, ref=found, fingerprint=""))
+        return Done(ref=found.post, work=partial(self._stands, link=link, jobs=[j for j, _ in missing], ref=found))
 
     def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
         """Part of a customer's message could not be shown: said in the thread, where the rest of it stands."""

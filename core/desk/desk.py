@@ -71,6 +71,7 @@ class DeskService(Desk):
         link = threads.link_at(connection, ref.workspace, ref.room, ref.thread)
         if link is None:
             return None
+        contacts.lock(connection, repository.conversation(connection, link.conversation_id).contact_id)
         return Where(
             link=link,
             conversation=repository.conversation(connection, link.conversation_id),
@@ -385,5 +386,8 @@ class DeskService(Desk):
             if link.thread is None:
                 threads.opened(connection, link.id, post, UUID(message_id))
                 self._dispatcher.refresh_card(connection, link.conversation_id, self._storage.now(connection))
-            threads.add_post(connection, post, link.id, UUID(message_id), int(part))
+            # Those drawn together stand there, too.
+            for shown in (key, *self._outbox.together(connection, key)):
+                _, _, message_id, part = shown.split(":")
+                threads.add_post(connection, post, link.id, UUID(message_id), int(part))
         self._outbox.settle(connection, key, post.post)

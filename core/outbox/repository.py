@@ -216,6 +216,16 @@ class Outbox:
         self._change(connection, row, state=State.CANCELLED, in_doubt=False, done_at=self._storage.now(connection))
         return True
 
+    def together(self, connection: Connection, key: str) -> list[str]:
+        """The keys of the other jobs that go out, or went out, in that job's call, in their order."""
+        head = connection.execute(select(outbox.c.id, outbox.c.lane_id).where(outbox.c.idem_key == key)).first()
+        if head is None:
+            return []
+        others = select(outbox.c.idem_key).where(
+            outbox.c.lane_id == head.lane_id, outbox.c.merged_into == head.id, outbox.c.id != head.id
+        )
+        return list(connection.execute(others.order_by(outbox.c.rank, outbox.c.seq)).scalars())
+
     def settle(self, connection: Connection, key: str, ref: str) -> bool:
         """A job that is dead, in doubt or being sent did arrive, as `ref`; so did what was merged into it.
 
