@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -69,6 +70,14 @@ class Account:
     bridge: Bridge
 
 
+class _Known(Exception):
+    """The message is stored already, though its event is new to us; undoes what was prepared for it."""
+
+    def __init__(self, accepted: Accepted) -> None:
+        super().__init__(accepted.event_id)
+        self.accepted = accepted
+
+
 class Intake:
     """Takes raw items of every account."""
 
@@ -85,7 +94,6 @@ class Intake:
         *,
         reopen_for: timedelta,
         show_typing: Callable[[str, str], Awaitable[None]],
-        again: Callable[[str, bytes], None],
         counted: Callable[[str, str], None],
     ) -> None:
         self._storage = storage
@@ -98,8 +106,6 @@ class Intake:
         self._quarantine = quarantine
         self._reopen_for = reopen_for
         self._show_typing = show_typing
-        #: Takes a raw item again, soon.
-        self._again = again
         #: (account, "accepted" | "duplicate" | "quarantined")
         self._counted = counted
 
@@ -126,13 +132,16 @@ class Intake:
         """Processes a quarantined item again. Raises whatever it fails on."""
         for event in await self._accounts[account].bridge.parse(raw):
             if not isinstance(event, Typing):
-                await self._storage.write(partial(self._record, account=account, raw=raw, event=event))
+                with contextlib.suppress(_Known):
+                    await self._storage.write(partial(self._record, account=account, raw=raw, event=event))
 
     async def _take_event(self, account: str, raw: bytes, event: Event) -> Accepted:
         try:
             accepted = await self._storage.write(partial(self._record, account=account, raw=raw, event=event))
         except StorageError:
             raise
+        except _Known as known:
+            accepted = known.accepted
         except Exception as problem:
             log.exception("An event could not be stored and is quarantined", account=account, action="quarantined")
             await self._set_aside(account, raw, event.event_id, problem)
@@ -153,19 +162,17 @@ class Intake:
         message: Message | None = None
         if isinstance(event, MessageReceived):
             message = self._received(connection, account, event, now)
-            if message is None:
-                return self._known(connection, account, event)
         elif isinstance(event, ChoiceMade):
             message = self._received(connection, account, _as_message(event), now)
         elif isinstance(event, ReachabilityChanged):
             self._reachability(connection, account, event, now)
         elif isinstance(event, ReadUpTo):
-            self._read_up_to(connection, account, event, now)
+            if not self._read_up_to(connection, account, event, now):
+                self._park(connection, account, event, event.external_id, raw, now)
         elif isinstance(event, MessageEdited | MessageDeleted | ReactionChanged | StatusChanged):
             subject = repository.message_by_external(connection, account, event.external_id)
             if subject is None:
-                inbox.forget(connection, account, event)
-                inbox.park(connection, account, event, event.external_id, raw, now)
+                self._park(connection, account, event, event.external_id, raw, now)
             else:
                 self._changed(connection, subject, event, now)
         return Accepted(
@@ -174,6 +181,13 @@ class Intake:
             message_id=str(message.id) if message else None,
             cursor=message.cursor if message else None,
         )
+
+    def _park(
+        self, connection: Connection, account: str, event: Event, external_id: str, raw: bytes, now: datetime
+    ) -> None:
+        """It speaks of a message that is not known yet."""
+        inbox.forget(connection, account, event)
+        inbox.park(connection, account, event, external_id, raw, now)
 
     def _known(self, connection: Connection, account: str, event: Event) -> Accepted:
         message = None
@@ -186,7 +200,7 @@ class Intake:
             cursor=message.cursor if message else None,
         )
 
-    def _received(self, connection: Connection, account: str, event: MessageReceived, now: datetime) -> Message | None:
+    def _received(self, connection: Connection, account: str, event: MessageReceived, now: datetime) -> Message:
         contact, address, news = self._contacts.resolve(connection, account, event.sender, now)
         current, reopened = self._conversation_for(connection, contact, address, event, now)
         rank = settle = None
@@ -196,7 +210,8 @@ class Intake:
             settle = None if inbox.has_predecessor(connection, account, event.order) else SETTLE
         message = self._messages.received(connection, current, address, event, now, rank=rank)
         if message is None:
-            return None
+            # What was opened or reopened for it must not stay.
+            raise _Known(self._known(connection, account, event))
         if reopened:
             self._dispatcher.notice(
                 connection,
@@ -218,24 +233,21 @@ class Intake:
         self._dispatcher.show(connection, message, now=now, settle=settle or timedelta(), waiting=waiting)
         if news or reopened or address.id != current.address_id or self._has_countdown(account):
             self._dispatcher.refresh_card(connection, current.id, now)
-        early = inbox.unpark(connection, account, event.external_id)
-        if early:
-            self._storage.after_commit(connection, partial(self._take_again, account, early))
+        self._dispatcher.take_early(connection, account, event.external_id)
         return message
 
     def _has_countdown(self, account: str) -> bool:
         capabilities = self._dispatcher.capabilities(account)
         return capabilities is not None and capabilities.reply_window is not None
 
-    def _take_again(self, account: str, early: Sequence[bytes]) -> None:
-        for raw in early:
-            self._again(account, raw)
-
     def _conversation_for(
         self, connection: Connection, contact: Contact, address: Address, event: MessageReceived, now: datetime
     ) -> tuple[Conversation, bool]:
         """The conversation a message belongs to, and whether it was reopened for it."""
         current = self._continued(connection, address.account, event)
+        if current is not None and current.contact_id != contact.id:
+            contacts.lock(connection, current.contact_id)
+            current = repository.conversation(connection, current.id)
         if current is None:
             current = repository.open_conversation(connection, contact.id)
         if current is None:
@@ -321,20 +333,25 @@ class Intake:
         if event.status is DeliveryStatus.FAILED:
             sentence = event.problem or "The channel reported a failure without a reason."
             failures.report(connection, self._messages, self._dispatcher, message, FailureReason.UNKNOWN, sentence, now)
-        elif self._messages.advance(connection, message, event.status, now) and event.status in (
-            DeliveryStatus.DELIVERED,
-            DeliveryStatus.READ,
+        elif (
+            self._dispatcher.receipts_count(connection, message)
+            and self._messages.advance(connection, message, event.status, now)
+            and event.status in (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
         ):
             self._dispatcher.sign(connection, message, Sign.DELIVERED)
 
-    def _read_up_to(self, connection: Connection, account: str, event: ReadUpTo, now: datetime) -> None:
+    def _read_up_to(self, connection: Connection, account: str, event: ReadUpTo, now: datetime) -> bool:
+        """False: that message is not known yet."""
         address = contacts.address(connection, account, event.sender_id)
         last = repository.message_by_external(connection, account, event.external_id)
-        if address is None or last is None or last.address_id != address.id:
-            return
+        if last is None:
+            return False
+        if address is None or last.address_id != address.id:
+            return True
         for message in repository.unread_until(connection, address.id, last.position):
             if self._messages.advance(connection, message, DeliveryStatus.READ, now):
                 self._dispatcher.sign(connection, message, Sign.DELIVERED)
+        return True
 
     def _reachability(self, connection: Connection, account: str, event: ReachabilityChanged, now: datetime) -> None:
         address = contacts.address(connection, account, event.sender_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -67,7 +67,6 @@ class App:
         self.settings = settings
         self._probe_seconds = probe_seconds
         self._stack = AsyncExitStack()
-        self._tasks: set[asyncio.Task[Any]] = set()
         #: Set while requests are answered.
         self.serving = asyncio.Event()
         self.metrics = Metrics()
@@ -160,7 +159,6 @@ class App:
             self.quarantine,
             reopen_for=timedelta(days=settings.desk.reopen_days),
             show_typing=self._relay.show,
-            again=lambda account, raw: self._spawn(self.take(account, raw)),
             counted=self.metrics.counted,
         )
         context = Context(
@@ -173,6 +171,7 @@ class App:
             bridges=self.bridges,
             workplaces=self.workplaces,
             channels=self.channels,
+            take=self.take,
             file_link=self._file_link,
             trouble=self.troubles.tell,
             troubles=self.troubles.sentences,
@@ -207,9 +206,6 @@ class App:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         if hasattr(self, "_relay"):
             await self._relay.close()
         await self._stack.aclose()
@@ -280,11 +276,6 @@ class App:
             for number in await self.storage.read(self.quarantine.asked):
                 await self.redo(number)
             await asyncio.sleep(_REDO_SECONDS)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _trouble_changed(self, source: str, sentence: str | None) -> None:
         self._alerts.changed(source, sentence)

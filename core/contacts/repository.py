@@ -15,6 +15,8 @@ _ADDRESS_OF = select(addresses).where(
 )
 _ADDRESS = select(addresses).where(addresses.c.id == bindparam("id"))
 _CONTACT = select(contacts).where(contacts.c.id == bindparam("id"))
+# Not FOR UPDATE, which would also wait for everybody who only refers to the contact.
+_LOCK = select(contacts.c.id).where(contacts.c.id == bindparam("id")).with_for_update(key_share=True)
 _NEXT_CURSOR = (
     update(addresses)
     .where(addresses.c.id == bindparam("address"))
@@ -34,6 +36,15 @@ def address_by_id(connection: Connection, address_id: UUID) -> Address:
 
 def contact(connection: Connection, contact_id: UUID) -> Contact:
     return to_contact(connection.execute(_CONTACT, {"id": contact_id}).one())
+
+
+def lock(connection: Connection, contact_id: UUID) -> None:
+    """One change at a time to a contact's conversations: whoever comes second sees what the first one did.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(_LOCK, {"id": contact_id})
 
 
 def addresses_of(connection: Connection, contact_id: UUID) -> list[Address]:

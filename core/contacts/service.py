@@ -39,11 +39,12 @@ class ContactService:
         if address is None:
             address = self._add(connection, account, sender, now)
         else:
+            repository.lock(connection, address.contact_id)
             news = self._refresh(connection, address, sender, now)
             if news:
                 address = repository.address_by_id(connection, address.id)
         contact = repository.contact(connection, address.contact_id)
-        changes = _contact_changes(contact, sender)
+        changes = {} if weaker(sender.proof, address.proof) else _contact_changes(contact, sender)
         if changes:
             repository.change_contact(connection, contact.id, changes)
             contact = repository.contact(connection, contact.id)
@@ -72,7 +73,7 @@ class ContactService:
                 reachable=True,
                 cursor=0,
                 created_at=now,
-                **_address_values(sender, sender.proof, now),
+                **_address_values(sender, now),
             )
             .on_conflict_do_nothing(index_elements=["account", "external_id"])
         )
@@ -82,11 +83,12 @@ class ContactService:
 
     def _refresh(self, connection: Connection, address: Address, sender: Sender, now: datetime) -> bool:
         """Keeps what is new; False: nothing is."""
-        # A weaker claim never lowers what was proven before; what it says of itself is still shown.
-        proof = max(address.proof, sender.proof, key=_RANK.__getitem__)
-        values = _address_values(sender, proof, now)
+        values = _address_values(sender, now)
+        if weaker(sender.proof, address.proof):
+            # Who only claims to be her changes neither what is known of her nor where replies go.
+            values = {"seen_at": now}
         for name in ("username", "email", "phone", "facts", "metadata"):
-            values[name] = values[name] or getattr(address, name)
+            values[name] = values.get(name) or getattr(address, name)
         if address.reachable and now - address.seen_at < _SEEN_EVERY:
             del values["seen_at"]
         changes = {name: value for name, value in values.items() if value != getattr(address, name)}
@@ -95,9 +97,9 @@ class ContactService:
         return bool(changes)
 
 
-def _address_values(sender: Sender, proof: Proof, now: datetime) -> dict[str, Any]:
+def _address_values(sender: Sender, now: datetime) -> dict[str, Any]:
     return {
-        "proof": proof.value,
+        "proof": sender.proof.value,
         "username": line(sender.username, limit=200),
         "email": line(sender.email, limit=320),
         "phone": line(sender.phone, limit=40),

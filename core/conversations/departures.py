@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Capabilities
 from core.contracts.text import from_json
-from core.conversations import buckets, repository
+from core.conversations import buckets, inbox, repository
 from core.conversations.cutting import pieces
 from core.conversations.models import Direction, Message
 from core.outbox.jobs import NewJob, Status
@@ -86,6 +87,31 @@ class Departures:
             not_before=not_before,
             priority=0,
         )
+
+    def receipts_count(self, connection: Connection, message: Message) -> bool:
+        """Whether a receipt for one piece says something of the whole message: all have left, and none failed."""
+        capabilities = self._channels.get(message.account)
+        if capabilities is None:
+            return True
+        attachments = repository.attachments_of(connection, message.id)
+        count = len(pieces(from_json(message.body), attachments, capabilities))
+        return count <= 1 or (
+            message.status is not DeliveryStatus.FAILED and len(repository.pieces(connection, message.id)) >= count
+        )
+
+    def take_early(self, connection: Connection, account: str, external_id: str) -> None:
+        """The message is known now: what the vendor told of it before is taken again, in order."""
+        for event_id, raw in inbox.unpark(connection, account, external_id):
+            self._outbox.add(
+                connection,
+                NewJob(
+                    key=f"early:{account}:{event_id}:{external_id}",
+                    op="early",
+                    payload={"account": account, "raw": base64.b64encode(raw).decode("ascii")},
+                    lane=f"early:{account}:{external_id}",
+                    scope="threadbridge",
+                ),
+            )
 
     def may_leave(self, connection: Connection, message: Message, now: datetime) -> None:
         """The files of a reply are here: it waits for its hold only."""

@@ -83,14 +83,14 @@ def park(connection: Connection, account: str, event: Event, external_id: str, r
     )
 
 
-def unpark(connection: Connection, account: str, external_id: str) -> list[bytes]:
-    """The raw items that waited for that message, oldest first; they are taken out."""
+def unpark(connection: Connection, account: str, external_id: str) -> list[tuple[str, bytes]]:
+    """(event id, raw item) of what waited for that message, oldest first; taken out."""
     waiting = (early_events.c.account == account) & (early_events.c.external_id == external_id)
-    query = select(early_events.c.raw).where(waiting).order_by(early_events.c.received_at, early_events.c.event_id)
-    raws = list(connection.execute(query).scalars())
-    if raws:
+    query = select(early_events.c.event_id, early_events.c.raw).where(waiting)
+    rows = connection.execute(query.order_by(early_events.c.received_at, early_events.c.event_id)).all()
+    if rows:
         connection.execute(delete(early_events).where(waiting))
-    return raws
+    return [(row.event_id, row.raw) for row in rows]
 
 
 def prune(connection: Connection, before: datetime, limit: int = 1000) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from core.cards.card import ChannelInfo
-from core.contracts.bridge import Bridge
+from core.contracts.bridge import Accepted, Bridge
 from core.contracts.content import StoredFile
 from core.contracts.errors import FailureReason
 from core.contracts.workplace import Workplace
@@ -37,6 +37,8 @@ class Context:
     bridges: Mapping[str, Bridge]
     workplaces: Mapping[str, Workplace]
     channels: Mapping[str, ChannelInfo]
+    #: Processes one raw item of an account.
+    take: Callable[[str, bytes], Awaitable[Sequence[Accepted]]]
     #: An expiring public link to a file, or None without a public address.
     file_link: Callable[[StoredFile, str], str | None]
     #: (source, sentence or None): what an operator has to know.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.delivery.aside import AlertHandler, QueueHandler, ReactHandler, SignHandler, WhisperHandler
 from core.delivery.drawing import Drawer
 from core.delivery.fetching import FetchHandler
-from core.delivery.gestures import EventHandler, WakeHandler
+from core.delivery.gestures import EarlyHandler, EventHandler, WakeHandler
 from core.delivery.handler import Context, JobHandler
 from core.delivery.posting import CardHandler, EditPostHandler, NoticeHandler, PostHandler
 from core.delivery.sending import SendDeleteHandler, SendEditHandler, SendHandler, SendReactionHandler
@@ -30,5 +30,6 @@ def handlers(context: Context, drawer: Drawer, quarantine: Quarantine) -> dict[s
         "send_reaction": SendReactionHandler(context, drawer),
         "fetch": FetchHandler(context),
         "event": EventHandler(context, quarantine),
+        "early": EarlyHandler(context),
         "wake": WakeHandler(context),
     }

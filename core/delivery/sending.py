@@ -155,6 +155,8 @@ class SendHandler(CustomerHandler):
     def _sent(self, connection: Connection, message_id: UUID, number: int, external_id: ExternalId) -> None:
         message = repository.message(connection, message_id)
         repository.add_piece(connection, message.id, number, message.account, external_id)
+        # A vendor may report on a message before it has answered the call that sent it.
+        self._context.dispatcher.take_early(connection, message.account, external_id)
         if message.external_id is None:
             # It stands in the transcript where it left, not where it was written.
             position = contacts.next_cursor(connection, message.address_id)

@@ -17,6 +17,7 @@ from core.contracts.text import plain
 from core.contracts.workplace import AgentProfile, Standing
 from core.settings import Settings
 from core.settings.models import AccountSettings, DeskSettings, RouteSettings, Web, WorkspaceSettings
+from core.storage.memory import AdapterMemory
 from core.testing.fakes import (
     EVERYTHING,
     FakeChannel,
@@ -56,17 +57,26 @@ class Office:
 
     async def quiet(self) -> None:
         """Until everything that was done has been handed over, and nothing more is due."""
-        deadline = asyncio.get_running_loop().time() + 10
-        while asyncio.get_running_loop().time() < deadline:
-            handed = [
-                (await self.app.workplaces[SHOP]._runtime.memory.load()).get("position", 0),  # type: ignore[attr-defined]
-                (await self.app.bridges["line"]._runtime.memory.load()).get("position", 0),  # type: ignore[attr-defined]
-            ]
-            stats = await self.app.storage.read(self.app.outbox.stats)
-            if handed == [len(self.tool.events), len(self.channel.updates)] and not stats.ready and not stats.leased:
+        async with asyncio.timeout(10):
+            while True:
+                await self.handed_over()
+                stats = await self.app.storage.read(self.app.outbox.stats)
+                if not stats.ready and not stats.leased:
+                    return
+                await asyncio.sleep(0.01)
+
+    async def handed_over(self) -> None:
+        """Until the core has kept what the channel and the workspace had for it."""
+        while True:
+            behind = len(self.channel.updates) - await self._position("bridge:line")
+            behind += len(self.tool.events) - await self._position(f"workspace:{SHOP}")
+            if not behind:
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError("It did not become quiet within 10 s")
+
+    async def _position(self, owner: str) -> int:
+        position: int = (await AdapterMemory(self.app.storage, owner).load()).get("position", 0)
+        return position
 
     async def rows(self, table: Table) -> list[Any]:
         return list(await self.app.storage.read(lambda connection: connection.execute(select(table)).all()))

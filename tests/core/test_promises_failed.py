@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from core.contracts.errors import FailureReason, OutcomeUnknown, PermanentFailure
+from core.contracts.errors import FailureReason, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from core.contracts.workplace import Sign
 from core.conversations.events import events
 from core.testing.fakes import EVERYTHING, FakeChannel
@@ -95,6 +95,25 @@ async def test_an_edit_after_a_part_was_sent_does_not_repeat_that_part(tmp_path:
         await office.channel.until(lambda: len(office.channel.messages) == 2)
         await office.quiet()
         assert [message.text[0] for message in office.channel.messages] == ["a", "c"]
+
+
+async def test_a_receipt_for_one_part_does_not_hide_that_another_failed(tmp_path: Path) -> None:
+    async with open_office(tmp_path) as office:
+        office.channel.receipts = False
+        jane = office.channel.customer("Jane")
+        thread = await office.opened(jane)
+        office.channel.faults.order("send")
+        office.channel.faults.order("send", TemporaryFailure("Not yet.", retry_after=1))
+        office.channel.faults.order("send", REFUSED)
+        await office.tool.says(office.bea, thread.ref, f"{'a' * 3_900}\n{'b' * 3_900}")
+        await office.channel.until(lambda: len(office.channel.messages) == 1)
+        await office.quiet()
+        await office.channel.reports(office.channel.messages[0].id, "delivered")
+        await until(lambda: buttons(thread, "retry"), "the failure in the thread")
+        await office.channel.reports(office.channel.messages[0].id, "read")
+        await office.quiet()
+        await office.tool.presses(office.bea, thread.ref, "retry", buttons(thread, "retry")[0])
+        await office.channel.until(lambda: len(office.channel.messages) == 2)
 
 
 async def test_a_refused_edit_can_be_retried_as_it_reads_now(tmp_path: Path) -> None:
