@@ -13,7 +13,7 @@ from core.contracts.errors import RequestRejected
 from core.observability.logs import about
 from core.storage.errors import StorageError
 from core.storage.ids import new_id
-from core.web.parts import PARTS, REASON, SOURCE
+from core.web.parts import COUNTED, PARTS, REASON, SOURCE
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     with about(request=new_id().hex):
         response = await _answer(request, handler)
         status = response.status
-        if status in REASONS or REASON in request:
+        if (status in REASONS or REASON in request) and not request.get(COUNTED, False):
             parts.metrics.reject(request[SOURCE], request.get(REASON) or REASONS[status])
         if request.method == "POST":
             elapsed = time.perf_counter() - started

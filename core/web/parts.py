@@ -39,3 +39,5 @@ PARTS: web.AppKey[Parts] = web.AppKey("parts", Parts)
 SOURCE: web.RequestKey[str] = web.RequestKey("source", str)
 #: Why a request was refused, in one word.
 REASON: web.RequestKey[str] = web.RequestKey("reason", str)
+#: Whoever answered the request has counted it as refused, where it was.
+COUNTED: web.RequestKey[bool] = web.RequestKey("counted", bool)

@@ -14,7 +14,7 @@ from core.contracts.bridge import ServesRoutes
 from core.contracts.workplace import ServesWorkplaceRoutes
 from core.web import downloads, status
 from core.web.guard import Handler, guard, harden
-from core.web.parts import PARTS, SOURCE, Parts
+from core.web.parts import COUNTED, PARTS, SOURCE, Parts
 from core.web.webhooks import webhook
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ def build(parts: Parts) -> web.Application:
             app.add_routes(_mounted(f"/bridges/{account}", account, bridge.routes()))
     for workspace, workplace in parts.workplaces.items():
         if isinstance(workplace, ServesWorkplaceRoutes):
-            app.add_routes(_mounted(f"/workspaces/{workspace}", workspace, workplace.routes()))
+            app.add_routes(_mounted(f"/workspaces/{workspace}", workspace, workplace.routes(), counts=True))
     app.add_routes([web.get("/bridges/{account}", webhook, allow_head=False), web.post("/bridges/{account}", webhook)])
     return app
 
@@ -82,17 +82,20 @@ class WebServer:
         await self._runner.cleanup()
 
 
-def _mounted(prefix: str, source: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+def _mounted(prefix: str, source: str, routes: Iterable[web.RouteDef], *, counts: bool = False) -> list[web.RouteDef]:
     return [
-        web.RouteDef(route.method, f"{prefix}{route.path}", _named(source, route.handler), route.kwargs)
+        web.RouteDef(route.method, f"{prefix}{route.path}", _named(source, route.handler, counts), route.kwargs)
         for route in routes
     ]
 
 
-def _named(source: str, handler: Handler) -> Handler:
+def _named(source: str, handler: Handler, counts: bool) -> Handler:
     @wraps(handler)
     async def named(request: web.Request) -> web.StreamResponse:
         request[SOURCE] = source
-        return await handler(request)
+        response = await handler(request)
+        # A workplace counts what it refuses (`WorkplaceRuntime.rejected`).
+        request[COUNTED] = counts
+        return response
 
     return named

@@ -34,7 +34,7 @@ READ_DEADLINE = 10.0
 #: Seconds that a request's timestamp may differ from our clock.
 MAX_AGE = 300
 #: What a refusal is counted as, by status.
-REASONS = {401: "signature", 408: "too_slow", 413: "too_large", 415: "encoded"}
+REASONS = {401: "signature", 408: "slow", 413: "size", 415: "encoding"}
 #: What our own posts are marked with, so that their echo tells that they arrived.
 METADATA = "threadbridge_post"
 
