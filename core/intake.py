@@ -230,7 +230,14 @@ class Intake:
             )
         attachments = repository.attachments_of(connection, message.id)
         waiting = self._dispatcher.fetch(connection, message, attachments)
-        self._dispatcher.show(connection, message, now=now, settle=settle or timedelta(), waiting=waiting)
+        show = partial(
+            self._dispatcher.show, connection, message, now=now, settle=settle or timedelta(), waiting=waiting
+        )
+        if not show():
+            # The workspace it was shown in has left the settings.
+            for ref in self._router.place(self._arrival(contact, address, event)).rooms:
+                self._conversations.add_thread(connection, current.id, ref, now)
+            show()
         if news or reopened or address.id != current.address_id or self._has_countdown(account):
             self._dispatcher.refresh_card(connection, current.id, now)
         self._dispatcher.take_early(connection, account, event.external_id)
@@ -264,17 +271,18 @@ class Intake:
                 return other, False
             if current.closed_at is not None and now - current.closed_at <= self._reopen_for:
                 return self._conversations.reopen(connection, current, now, CUSTOMER), True
-        arrival = Arrival(
+        rule = self._router.place(self._arrival(contact, address, event))
+        opened = self._conversations.open(connection, contact, address, rule, subject=event.subject, now=now)
+        return opened, False
+
+    def _arrival(self, contact: Contact, address: Address, event: MessageReceived) -> Arrival:
+        return Arrival(
             account=address.account,
             channel=self._accounts[address.account].channel,
             language=contact.language,
             proof=address.proof,
             text=plain(event.content.body)[:10_000],
         )
-        opened = self._conversations.open(
-            connection, contact, address, self._router.place(arrival), subject=event.subject, now=now
-        )
-        return opened, False
 
     def _continued(self, connection: Connection, account: str, event: MessageReceived) -> Conversation | None:
         if event.token:

@@ -44,6 +44,7 @@ from core.quarantine.repository import Quarantine
 from core.routing.rules import room_named, router_for
 from core.settings.models import Settings
 from core.storage import migrate
+from core.storage.errors import StorageError
 from core.storage.files import FileStore
 from core.storage.links import FileLinks
 from core.storage.secrets import Secrets
@@ -273,8 +274,11 @@ class App:
 
     async def _redo_asked(self) -> None:
         while True:
-            for number in await self.storage.read(self.quarantine.asked):
-                await self.redo(number)
+            try:
+                for number in await self.storage.read(self.quarantine.asked):
+                    await self.redo(number)
+            except StorageError:
+                log.warning("Quarantined events could not be taken again now", action="redo_put_off")
             await asyncio.sleep(_REDO_SECONDS)
 
     def _trouble_changed(self, source: str, sentence: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -22,13 +23,15 @@ _MOST = 20
 
 def build(connection: Connection, agent: AgentProfile, troubles: tuple[str, ...], now: datetime) -> Queue:
     """The queue of one agent, as it is now."""
-    mine = repository.listed(connection, owner=actor(agent), limit=100)
-    opened = repository.listed(connection, state=State.OPEN.value, limit=100)
-    waiting = sorted((c for c in opened if not c.owner), key=lambda c: c.last_in_at)
+    me = actor(agent)
+
+    def items(found: Sequence[Conversation]) -> tuple[QueueItem, ...]:
+        return tuple(_item(connection, conversation, agent, now) for conversation in found)
+
     return Queue(
-        mine=tuple(_item(connection, c, agent, now) for c in mine if c.state is State.OPEN)[:_MOST],
-        waiting=tuple(_item(connection, c, agent, now) for c in waiting[:_MOST]),
-        snoozed=tuple(_item(connection, c, agent, now) for c in mine if c.state is State.SNOOZED)[:_MOST],
+        mine=items(repository.owned(connection, me, State.OPEN.value, _MOST)),
+        waiting=items(repository.unowned(connection, _MOST)),
+        snoozed=items(repository.owned(connection, me, State.SNOOZED.value, _MOST)),
         troubles=troubles,
     )
 

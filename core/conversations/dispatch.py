@@ -25,7 +25,7 @@ from core.conversations import buckets, repository, threads
 from core.conversations.cutting import file_part, post_parts
 from core.conversations.departures import FILES_WAIT, Departures
 from core.conversations.models import Direction, Message, StoredAttachment
-from core.conversations.threads import ThreadLink
+from core.conversations.threads import PostLink, ThreadLink
 from core.outbox.jobs import NewJob
 from core.outbox.repository import Outbox
 from core.storage.ids import new_id
@@ -74,12 +74,24 @@ class Dispatcher(Departures):
         settle: timedelta,
         waiting: bool,
         except_link: UUID | None = None,
-    ) -> None:
-        """Shows a message in every thread of its conversation; `settle` leaves earlier ones time to arrive."""
+    ) -> bool:
+        """Shows a message in every thread of its conversation; `settle` leaves earlier ones time to arrive.
+
+        False: it has no thread in any workspace that we know.
+        """
+        links = self._links(connection, message.conversation_id)
         not_before = now + (FILES_WAIT if waiting else settle) if waiting or settle else None
-        for link in threads.links_of(connection, message.conversation_id):
+        for link in links:
             if link.id != except_link:
                 self._show_in(connection, link, message, not_before)
+        return bool(links)
+
+    def _links(self, connection: Connection, conversation_id: UUID) -> list[ThreadLink]:
+        """Those in workspaces that have not left the settings."""
+        return [link for link in threads.links_of(connection, conversation_id) if link.workspace in self._workspaces]
+
+    def _posts(self, connection: Connection, message_id: UUID) -> list[PostLink]:
+        return [post for post in threads.posts_of(connection, message_id) if post.ref.workspace in self._workspaces]
 
     def _show_in(self, connection: Connection, link: ThreadLink, message: Message, not_before: datetime | None) -> None:
         capabilities = self._workspaces[link.workspace]
@@ -106,10 +118,12 @@ class Dispatcher(Departures):
     def show_change(self, connection: Connection, message: Message, *, except_link: UUID | None = None) -> None:
         """Redraws a message wherever it is shown, after an edit, a delete or a reaction."""
         revision = f"{message.revision}:{message.cursor}"
-        for link in threads.links_of(connection, message.conversation_id):
+        for link in self._links(connection, message.conversation_id):
             if link.id == except_link:
                 continue
-            if not any(post.ours for post in threads.posts_in(connection, link.id, message.id)):
+            posts = threads.posts_in(connection, link.id, message.id)
+            # None yet: it may be on its way there as it was, so it is redrawn behind that.
+            if posts and not any(post.ours for post in posts):
                 continue
             self._post(
                 connection,
@@ -123,7 +137,7 @@ class Dispatcher(Departures):
         """Shows the customer's reaction; on a person's own post as a reaction of ours, in place of the one before."""
         self.show_change(connection, message)
         now = message.reactions.get("customer")
-        for post in threads.posts_of(connection, message.id):
+        for post in self._posts(connection, message.id):
             if post.ours or post.part != 0 or before == now:
                 continue
             if before:
@@ -155,7 +169,7 @@ class Dispatcher(Departures):
         actions: Sequence[Action] = (),
     ) -> None:
         """Says something in every thread of a conversation."""
-        for link in threads.links_of(connection, conversation_id):
+        for link in self._links(connection, conversation_id):
             self._post(
                 connection,
                 link,
@@ -197,21 +211,14 @@ class Dispatcher(Departures):
 
     def refresh_card(self, connection: Connection, conversation_id: UUID, now: datetime) -> None:
         """Redraws the cards of a conversation soon; several changes at once make one redraw."""
-        for link in threads.links_of(connection, conversation_id):
-            self._outbox.add(
-                connection,
-                NewJob(
-                    key=f"card:{link.id}:{link.card_version}",
-                    op="card",
-                    payload={"link": str(link.id)},
-                    lane=f"card:{link.place}",
-                    scope=link.workspace,
-                    not_before=now + _CARD_DEBOUNCE,
-                    priority=_CARD,
-                ),
-            )
+        for link in self._links(connection, conversation_id):
+            while not self._outbox.add(connection, _card_job(link, now)):
+                version = link.card_version
+                link = threads.link(connection, link.id)
+                if link.card_version == version:
+                    break  # It will be drawn; else another replica has just drawn it without what changed here.
         owner = repository.conversation(connection, conversation_id).owner
-        if owner:
+        if owner.partition("/")[0] in self._workspaces:
             self._refresh_queue(connection, owner, now)
 
     def _refresh_queue(self, connection: Connection, owner: str, now: datetime) -> None:
@@ -236,7 +243,7 @@ class Dispatcher(Departures):
         """Puts a mark on the agent's own posts of that message."""
         # It may fail, be tried and fail again; it is delivered once.
         stage = f"{message.revision}" if sign is Sign.DELIVERED else f"{message.revision}:{message.cursor}"
-        for post in threads.posts_of(connection, message.id):
+        for post in self._posts(connection, message.id):
             self._outbox.add(
                 connection,
                 NewJob(
@@ -282,7 +289,7 @@ class Dispatcher(Departures):
     def release(self, connection: Connection, message: Message, now: datetime) -> None:
         """The files of a message are here: what waited for them may go."""
         self.may_leave(connection, message, now)
-        for link in threads.links_of(connection, message.conversation_id):
+        for link in self._links(connection, message.conversation_id):
             attachments = repository.attachments_of(connection, message.id)
             parts = list(range(len(post_parts(from_json(message.body), self._workspaces[link.workspace]))))
             for part in [*parts, *(file_part(attachment.position) for attachment in attachments)]:
@@ -302,3 +309,15 @@ class Dispatcher(Departures):
                 priority=_LATER,
             ),
         )
+
+
+def _card_job(link: ThreadLink, now: datetime) -> NewJob:
+    return NewJob(
+        key=f"card:{link.id}:{link.card_version}",
+        op="card",
+        payload={"link": str(link.id)},
+        lane=f"card:{link.place}",
+        scope=link.workspace,
+        not_before=now + _CARD_DEBOUNCE,
+        priority=_CARD,
+    )

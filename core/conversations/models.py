@@ -39,6 +39,7 @@ conversations = Table(
     Column("snoozed_until", Moment),
     Column("closed_at", Moment),
     Column("created_at", Moment, nullable=False),
+    Index("conversations_owner", "owner", "state", "last_in_at"),
 )
 
 messages = Table(

@@ -34,6 +34,7 @@ _ATTACHMENTS = (
 )
 
 
+_LATEST = conversations.c.last_in_at.desc()
 #: Directions of what customer and agents say to each other.
 _SPOKEN = (Direction.IN.value, Direction.OUT.value)
 
@@ -90,6 +91,18 @@ def listed(
     if owner is not None:
         query = query.where(conversations.c.owner == owner)
     return [to_conversation(row) for row in connection.execute(query)]
+
+
+def owned(connection: Connection, owner: str, state: str, limit: int) -> list[Conversation]:
+    """The agent's own in that state, newest activity first."""
+    query = select(conversations).where(conversations.c.owner == owner, conversations.c.state == state)
+    return [to_conversation(row) for row in connection.execute(query.order_by(_LATEST).limit(limit))]
+
+
+def unowned(connection: Connection, limit: int) -> list[Conversation]:
+    """Open ones that nobody has, the longest waiting first."""
+    query = select(conversations).where(conversations.c.owner == "", conversations.c.state == "open")
+    return [to_conversation(row) for row in connection.execute(query.order_by(conversations.c.last_in_at).limit(limit))]
 
 
 def change_conversation(connection: Connection, conversation_id: UUID, **values: Any) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    func,
     insert,
     select,
     update,
@@ -141,6 +142,14 @@ def link_at(connection: Connection, workspace: str, room: str, thread: str) -> T
 
 def links_of(connection: Connection, conversation_id: UUID) -> list[ThreadLink]:
     return [_to_link(row) for row in connection.execute(_LINKS_OF, {"conversation": conversation_id})]
+
+
+def places_in(connection: Connection, workspace: str, room: str) -> list[str]:
+    """What the places of the room's links begin with; several where it was renamed or got a new id."""
+    # A place ends in the link's id, a UUID of 36 characters.
+    beginning = func.substr(thread_links.c.place, 1, func.length(thread_links.c.place) - 36)
+    query = select(beginning).where(thread_links.c.workspace == workspace, thread_links.c.room == room)
+    return list(connection.execute(query.distinct()).scalars())
 
 
 def move_room(connection: Connection, workspace: str, old: str, new: str) -> None:

@@ -6,7 +6,7 @@ import structlog
 
 from core.cards import queue as queues
 from core.contracts.content import Content
-from core.contracts.errors import PermanentFailure
+from core.contracts.errors import DestinationUnavailable, PermanentFailure, TemporaryFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Action, Author, Card, Post, Tone
 from core.contracts.text import from_plain
@@ -37,7 +37,7 @@ class SignHandler(AsideHandler):
 
     async def show(self, job: Job) -> None:
         ref = PostRef(**job.payload["ref"])
-        await self._context.workplaces[ref.workspace].sign(ref, Sign(job.payload["sign"]))
+        await self.workplace(ref.workspace).sign(ref, Sign(job.payload["sign"]))
 
 
 class ReactHandler(AsideHandler):
@@ -45,7 +45,7 @@ class ReactHandler(AsideHandler):
 
     async def show(self, job: Job) -> None:
         ref = PostRef(**job.payload["ref"])
-        workplace = self._context.workplaces[ref.workspace]
+        workplace = self.workplace(ref.workspace)
         await workplace.react(ref, job.payload["emoji"], added=job.payload["added"])
 
 
@@ -55,7 +55,7 @@ class WhisperHandler(AsideHandler):
     async def show(self, job: Job) -> None:
         thread = ThreadRef(**job.payload["thread"])
         actions = [Action(**action) for action in job.payload["actions"]]
-        workplace = self._context.workplaces[thread.workspace]
+        workplace = self.workplace(thread.workspace)
         await workplace.whisper(thread, job.payload["agent"], job.payload["text"], actions)
 
 
@@ -64,7 +64,7 @@ class QueueHandler(AsideHandler):
 
     async def show(self, job: Job) -> None:
         storage = self._context.storage
-        workplace = self._context.workplaces[job.payload["workspace"]]
+        workplace = self.workplace(job.payload["workspace"])
         agent = await workplace.agent(job.payload["agent"])
         troubles = self._context.troubles()
         queue = await storage.read(
@@ -74,12 +74,26 @@ class QueueHandler(AsideHandler):
 
 
 class AlertHandler(AsideHandler):
-    """A trouble, told in the operators' room."""
+    """A trouble, told in the operators' room as soon as something can be told there."""
 
     async def show(self, job: Job) -> None:
-        room = RoomRef(workspace=job.scope, room=job.payload["room"])
-        workplace = self._context.workplaces[room.workspace]
+        workplace = self.workplace(job.scope)
         text = from_plain(job.payload["text"])
         post = Post(key=job.key, tone=Tone.FAILURE, author=Author(name="Threadbridge"), content=Content(body=text))
         card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️")
-        await workplace.open_thread(await room_by_name(workplace, room), card, post)
+        try:
+            await workplace.open_thread(await room_by_name(workplace, self._room(job)), card, post)
+        except DestinationUnavailable as closed:
+            raise TemporaryFailure(str(closed)) from closed
+
+    async def reconcile(self, job: Job) -> Done | None:
+        workplace = self.workplace(job.scope)
+        try:
+            room = await room_by_name(workplace, self._room(job))
+            found = await workplace.find(room, None, job.key, job.created_at)
+        except DestinationUnavailable as closed:
+            raise TemporaryFailure(str(closed)) from closed
+        return Done(ref=found.post) if found else None
+
+    def _room(self, job: Job) -> RoomRef:
+        return RoomRef(workspace=job.scope, room=job.payload["room"])

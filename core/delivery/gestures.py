@@ -27,10 +27,7 @@ class EventHandler(JobHandler):
         self._quarantine = quarantine
 
     async def deliver(self, job: Job) -> Done:
-        workplace = self._context.workplaces.get(job.scope)
-        if workplace is None:
-            raise PermanentFailure(f"The workspace {job.scope} is no longer in the settings.")
-        await workplace.handle(base64.b64decode(job.payload["raw"]))
+        await self.workplace(job.scope).handle(base64.b64decode(job.payload["raw"]))
         return Done()
 
     def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from core.cards.card import ChannelInfo
 from core.contracts.bridge import Accepted, Bridge
 from core.contracts.content import StoredFile
-from core.contracts.errors import FailureReason
+from core.contracts.errors import FailureReason, PermanentFailure
 from core.contracts.workplace import Workplace
 from core.conversations import events
 from core.conversations.dispatch import Dispatcher
@@ -52,6 +52,14 @@ class JobHandler:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    def workplace(self, name: str) -> Workplace:
+        workplace = self._context.workplaces.get(name)
+        if workplace is None:
+            raise PermanentFailure(
+                f"The workspace {name} is no longer in the settings.", reason=FailureReason.MISCONFIGURED
+            )
+        return workplace
 
     async def deliver(self, job: Job) -> Done:
         raise NotImplementedError

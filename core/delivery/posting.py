@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from core.cards import card as cards
 from core.cards import words
 from core.contracts.content import Content
-from core.contracts.errors import DestinationUnavailable, FailureReason, PermanentFailure
+from core.contracts.errors import DestinationUnavailable, FailureReason, OutcomeUnknown, PermanentFailure
 from core.contracts.places import PostRef, RoomRef
 from core.contracts.posts import Action, Author, Card, Post, Tone
-from core.contracts.text import from_json, from_plain
+from core.contracts.text import from_json, from_plain, preview
 from core.contracts.workplace import Workplace
 from core.conversations import events, repository, threads
 from core.conversations.events import Fact
@@ -24,6 +24,7 @@ from core.delivery.drawing import Drawer
 from core.delivery.handler import Context, JobHandler, link_id, message_id
 from core.outbox.jobs import Done, Job
 from core.routing import rooms
+from core.storage.errors import StorageError
 
 #: Longest text of several messages drawn as one post.
 _MERGED_CHARACTERS = 2_500
@@ -36,9 +37,6 @@ class ThreadHandler(JobHandler):
     def __init__(self, context: Context, drawer: Drawer) -> None:
         super().__init__(context)
         self._drawer = drawer
-
-    def workplace(self, name: str) -> Workplace:
-        return self._context.workplaces[name]
 
     def held(self, connection: Connection, job: Job, sentence: str) -> None:
         if any(paused.scope == job.scope for paused in self._context.outbox.paused(connection)):
@@ -101,9 +99,12 @@ class PostHandler(ThreadHandler):
         thread = await workplace.open_thread(room, card, first)
         ref = PostRef(workspace=link.workspace, room=thread.room, thread=thread.thread, post=thread.thread)
         # Stored at once: what follows in this job may fail, and the thread must not be opened again.
-        await self._context.storage.write(
-            partial(self._opened, link=link, job=job, ref=ref, fingerprint=cards.fingerprint(card, first))
-        )
+        try:
+            await self._context.storage.write(
+                partial(self._opened, link=link, job=job, ref=ref, fingerprint=cards.fingerprint(card, first))
+            )
+        except StorageError as problem:
+            raise OutcomeUnknown(f"The thread stands, but that could not be stored: {problem}") from problem
         return await self._context.storage.read(lambda connection: threads.link(connection, link.id))
 
     def _opened(self, connection: Connection, link: ThreadLink, job: Job, ref: PostRef, fingerprint: str) -> None:
@@ -191,6 +192,16 @@ class EditPostHandler(ThreadHandler):
         card = cards.build(connection, conversation, link, self._context.channels, now) if link.thread else None
         return link, drawn, card
 
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        """What stands above is no longer true: said in the thread."""
+        link = threads.link(connection, link_id(job))
+        message = repository.message(connection, message_id(job))
+        now = "was deleted" if message.deleted_at else f"reads “{preview(from_json(message.body), 200)}” now"
+        text = f"A message of {words.clock(message.at)} {now}; that could not be shown above: {sentence}"
+        self._context.dispatcher.notice(
+            connection, link.conversation_id, from_plain(text), key=f"unshown:{job.key}", tone=Tone.FAILURE
+        )
+
 
 class NoticeHandler(ThreadHandler):
     """A sentence of ours in a thread."""
@@ -215,6 +226,15 @@ class NoticeHandler(ThreadHandler):
             return Done()
         found = await self.workplace(link.workspace).find(link.room_ref, link.ref, job.key, job.created_at)
         return Done(ref=found.post) if found else None
+
+    def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
+        """The agents were to hear of a failure and cannot: whoever runs us must know."""
+        if job.payload["tone"] == Tone.FAILURE:
+            link = threads.link(connection, link_id(job))
+            number = repository.conversation(connection, link.conversation_id).number
+            trouble, source = self._context.trouble, f"{link.workspace}/{link.room}"
+            text = f"A failure in conversation #{number} could not be told there: {sentence}"
+            self._context.storage.after_commit(connection, lambda: trouble(source, text))
 
 
 class CardHandler(ThreadHandler):

@@ -21,7 +21,7 @@ HELP = """What works in this thread:
 !who: what is known about the customer
 !help: this list"""
 
-_COMMAND = re.compile(r"!([a-z]+)(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
+_COMMAND = re.compile(r"!(\s*)([a-z]+)(.*)", re.IGNORECASE | re.DOTALL)
 _KNOWN = {
     "claim": ActionId.CLAIM,
     "note": ActionId.NOTE,
@@ -67,9 +67,12 @@ def read(body: Document) -> Reading:
         match = _COMMAND.fullmatch(text)
         if match is None:
             return Reading(intent=Intent.PLAIN, body=body)
-        name, argument = match.group(1).lower(), (match.group(2) or "").strip()
-        if name not in _KNOWN:
-            return Reading(intent=Intent.MISTYPED, body=body, argument=f"!{name}")
+        gap, name, rest = match.group(1), match.group(2).lower(), match.group(3)
+        if gap and name not in _KNOWN:
+            return Reading(intent=Intent.PLAIN, body=body)
+        if gap or name not in _KNOWN or (rest and not rest[0].isspace()):
+            return Reading(intent=Intent.MISTYPED, body=body, argument=f"!{gap and ' '}{name}{rest[:1].strip()}")
+        argument = rest.strip()
         if _KNOWN[name] is ActionId.NOTE:
             return Reading(intent=Intent.NOTE, body=_without(body, len("!note")))
         return Reading(intent=Intent.COMMAND, body=body, action=_KNOWN[name], argument=argument)

@@ -20,21 +20,24 @@ from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Form, Queue
 from core.contracts.richtext import Document
 from core.contracts.workplace import AgentProfile, Desk, RoomChange, Standing
-from core.conversations import events, inbox, repository, threads
+from core.conversations import inbox, repository, threads
 from core.conversations.dispatch import Dispatcher
-from core.conversations.events import Fact
 from core.conversations.messages import MessageService
 from core.conversations.models import Direction, Message
-from core.conversations.service import SYSTEM, ConversationService, actor
+from core.conversations.service import ConversationService, actor
 from core.desk import forms
 from core.desk.actions import Actions
 from core.desk.commands import Intent, Reading, read
 from core.desk.replies import Replies, Where
+from core.desk.rooms import Rooms
 from core.outbox.repository import Outbox
-from core.routing import rooms
 from core.routing.rules import Router
 from core.settings.models import ReplyMode
 from core.storage.storage import Storage
+
+_MEMBERS_ONLY = "Only members of the organisation can do that."
+#: What a reply can be edited into so that it is none any more.
+_KEPT = (Intent.NOTE, Intent.COMMAND, Intent.MISTYPED)
 
 
 class DeskService(Desk):
@@ -62,10 +65,10 @@ class DeskService(Desk):
         self._router = router
         self._channels = channels
         self._guests_may_reply = guests_may_reply
-        self._trouble = trouble
         self._troubles = troubles
         self._replies = Replies(service, messages, dispatcher, hold=hold)
         self._actions = Actions(service, dispatcher, self._replies)
+        self._rooms = Rooms(storage, outbox, trouble)
 
     def _where(self, connection: Connection, ref: PostRef | ThreadRef, agent: AgentProfile) -> Where | None:
         link = threads.link_at(connection, ref.workspace, ref.room, ref.thread)
@@ -107,6 +110,8 @@ class DeskService(Desk):
         if reading.intent is Intent.COMMAND and reading.action is not None:
             if self._may_answer(agent):
                 self._actions.command(connection, where, reading.action, reading.argument)
+            else:
+                self._replies.tell(connection, where, _MEMBERS_ONLY)
             return True
         content = replace(content, body=reading.body)
         why_not = self._why_note(connection, where, reading)
@@ -164,6 +169,8 @@ class DeskService(Desk):
         message = repository.message(connection, found.message_id)
         if message.direction is Direction.IN or message.deleted_at is not None:
             return
+        if found.ours and not all(post.ours for post in threads.posts_of(connection, message.id)):
+            return  # A copy: what its author does to her own post is what counts.
         workspace, _, agent_id = message.author.partition("/")
         agent = AgentProfile(
             workspace=workspace,
@@ -177,7 +184,7 @@ class DeskService(Desk):
         if content is not None:
             reading = read(content.body)
             content = replace(content, body=reading.body)
-            if reading.intent is Intent.NOTE and message.direction is Direction.OUT:
+            if reading.intent in _KEPT and message.direction is Direction.OUT:
                 self._replies.make_note(connection, where, message)
                 return
         self._replies.revise(connection, where, message, content)
@@ -237,7 +244,9 @@ class DeskService(Desk):
         if found is None or where is None:
             return
         message = repository.message(connection, found.message_id)
-        if message.direction is not Direction.IN:
+        if not self._may_answer(agent):
+            self._replies.tell(connection, where, _MEMBERS_ONLY)
+        elif message.direction is not Direction.IN:
             self._replies.make_note(connection, where, message)
 
     async def form(self, thread: ThreadRef, agent: AgentProfile, action: str, value: str) -> Form | None:
@@ -253,7 +262,7 @@ class DeskService(Desk):
             message = self._message(connection, where, value)
             return forms.full_text(message.full_text) if message else None
         if not self._may_answer(agent):
-            self._replies.tell(connection, where, "Only members of the organisation can do that.")
+            self._replies.tell(connection, where, _MEMBERS_ONLY)
             return None
         address = contacts.address_by_id(connection, where.conversation.address_id)
         who = words.name_of(contacts.contact(connection, where.conversation.contact_id), address)
@@ -318,7 +327,7 @@ class DeskService(Desk):
         if where is None or not inbox.first_gesture(connection, thread.workspace, f"act:{key}", where.now):
             return
         if not self._may_answer(agent):
-            self._replies.tell(connection, where, "Only members of the organisation can do that.")
+            self._replies.tell(connection, where, _MEMBERS_ONLY)
             return
         message = self._message(connection, where, value)
         sends = action in (ActionId.REPLY, ActionId.CORRECT, ActionId.RETRY, ActionId.RESEND)
@@ -341,37 +350,7 @@ class DeskService(Desk):
         )
 
     async def room_changed(self, room: RoomRef, change: RoomChange, detail: str = "") -> None:
-        await self._storage.write(partial(self._room_changed, room=room, change=change, detail=detail))
-
-    def _room_changed(self, connection: Connection, room: RoomRef, change: RoomChange, detail: str) -> None:
-        now = self._storage.now(connection)
-        source = f"{room.workspace}/{room.room}"
-        names = [room.room, f"#{rooms.room_name(connection, room)}"]
-        lanes = [f"{kind}:{room.workspace}:{name}:" for kind in ("post", "card") for name in names]
-        data = {"workspace": room.workspace, "room": room.room, "detail": detail}
-        match change:
-            case RoomChange.CLOSED:
-                sentence = detail or "The room was closed to us."
-                rooms.change_room(connection, room, closed=sentence[:500])
-                for lane in lanes:
-                    self._outbox.pause(connection, lane_prefix=lane, reason=sentence)
-                events.record(connection, Fact.ROOM_CLOSED, at=now, actor=SYSTEM, data=data)
-                self._storage.after_commit(connection, lambda: self._trouble(source, sentence))
-            case RoomChange.OPENED:
-                rooms.change_room(connection, room, closed="")
-                for lane in lanes:
-                    self._outbox.resume(connection, lane_prefix=lane)
-                events.record(connection, Fact.ROOM_OPENED, at=now, actor=SYSTEM, data=data)
-                self._storage.after_commit(connection, lambda: self._trouble(source, None))
-            case RoomChange.RENAMED:
-                rooms.change_room(connection, room, name=detail[:200])
-            case RoomChange.MOVED:
-                threads.move_room(connection, room.workspace, room.room, detail)
-                events.record(connection, Fact.ROOM_MOVED, at=now, actor=SYSTEM, data=data)
-            case RoomChange.SHARED:
-                rooms.change_room(connection, room, shared=True)
-                sentence = "The room is shared with another organisation now: its people see the customers' messages."
-                self._storage.after_commit(connection, lambda: self._trouble(source, sentence))
+        await self._storage.write(partial(self._rooms.changed, room=room, change=change, detail=detail))
 
     async def posted(self, post: PostRef, key: str) -> None:
         await self._storage.write(partial(self._posted, post=post, key=key))

@@ -87,6 +87,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token", name=op.f("uq_conversations_token")),
     )
     with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.create_index("conversations_owner", ["owner", "state", "last_in_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_conversations_contact_id"), ["contact_id"], unique=False)
 
     op.create_table(
