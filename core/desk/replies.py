@@ -186,7 +186,8 @@ class Replies:
             self.tell(connection, where, "Deleted in time: the customer did not get it.")
         else:
             self._messages.advance(connection, changed, DeliveryStatus.QUEUED, where.now)
-            repository.change_message(connection, message.id, hold_until=where.now + self._hold)
+            # The customer never saw the first form, so to her it was not edited.
+            repository.change_message(connection, message.id, hold_until=where.now + self._hold, edited_at=None)
             changed = repository.message(connection, message.id)
             self._dispatcher.send(connection, changed, where.now)
         self._dispatcher.show_change(connection, changed, except_link=where.link.id)
