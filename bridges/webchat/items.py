@@ -12,7 +12,8 @@ from bridges.webchat.identity import Visitor
 from bridges.webchat.protocol import About, Chosen, Delete, Delivered, Edit, React, Read, Send, TypingNow, clean
 from core.contracts import bridge
 from core.contracts.content import Attachment, Content, MediaKind
-from core.contracts.richtext import Document, Paragraph, Text
+from core.contracts.richtext import Document
+from core.contracts.text import from_plain, normalise
 
 
 class _Model(BaseModel):
@@ -126,7 +127,7 @@ def to_events(item: Item, files: bridge.Files) -> list[bridge.Event]:
 
 
 def to_body(text: str) -> Document:
-    return Document(blocks=(Paragraph(inlines=(Text(text=text),)),)) if text else Document()
+    return from_plain(normalise(text))
 
 
 def to_attachment(file: UploadedFile, files: bridge.Files) -> Attachment:
