@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import secrets
 from collections.abc import Callable
@@ -123,7 +124,7 @@ class Visitor:
         """A token to send as one of `uploads`."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": mime}
         url = f"{self._url}/upload"
-        async with self._http.post(url, params={"name": name}, data=data, headers=headers) as answer:
+        async with self._http.post(url, params={"name": name}, data=io.BytesIO(data), headers=headers) as answer:
             body: Json = await answer.json()
             if answer.status >= 400:
                 raise RuntimeError(body.get("message", answer.reason))
