@@ -7,7 +7,7 @@ customer, `fetch:…` one file each, `card:…`, `sign:…` and `whisper:…` wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,6 +114,15 @@ class Dispatcher(Departures):
                 rank=message.rank,
                 not_before=not_before,
             )
+
+    def may_be_opening(self, connection: Connection, workspace: str, rooms: Collection[str]) -> bool:
+        """Whether a thread may stand in that room that we do not know of yet: its opening is under way or in doubt."""
+        for link in threads.unopened_in(connection, workspace, rooms):
+            for message_id in repository.message_ids(connection, link.conversation_id, limit=5):
+                state = self._outbox.state(connection, f"post:{link.id}:{message_id}:0")
+                if state is not None and (state.sending or state.in_doubt):
+                    return True
+        return False
 
     def show_change(self, connection: Connection, message: Message, *, except_link: UUID | None = None) -> None:
         """Redraws a message wherever it is shown, after an edit, a delete or a reaction."""

@@ -154,6 +154,12 @@ def messages_of(connection: Connection, conversation_id: UUID, *, limit: int = 5
     return [to_message(row) for row in rows]
 
 
+def message_ids(connection: Connection, conversation_id: UUID, *, limit: int) -> list[UUID]:
+    """The conversation's first messages."""
+    query = select(messages.c.id).where(messages.c.conversation_id == conversation_id)
+    return list(connection.execute(query.order_by(messages.c.id).limit(limit)).scalars())
+
+
 def changed_after(connection: Connection, address_id: UUID, cursor: int, limit: int) -> list[Message]:
     """What the customer at that address may read and has changed since, oldest change first."""
     rows = connection.execute(

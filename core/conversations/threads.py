@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -142,6 +143,13 @@ def link_at(connection: Connection, workspace: str, room: str, thread: str) -> T
 
 def links_of(connection: Connection, conversation_id: UUID) -> list[ThreadLink]:
     return [_to_link(row) for row in connection.execute(_LINKS_OF, {"conversation": conversation_id})]
+
+
+def unopened_in(connection: Connection, workspace: str, rooms: Collection[str], limit: int = 50) -> list[ThreadLink]:
+    """Links to threads in one room, by its id or name, whose opening post is not known to stand; the latest first."""
+    query = select(thread_links).where(thread_links.c.workspace == workspace, thread_links.c.room.in_(list(rooms)))
+    query = query.where(thread_links.c.thread.is_(None)).order_by(thread_links.c.id.desc()).limit(limit)
+    return [_to_link(row) for row in connection.execute(query)]
 
 
 def places_in(connection: Connection, workspace: str, room: str) -> list[str]:

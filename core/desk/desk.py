@@ -16,6 +16,7 @@ from core.cards.card import ChannelInfo
 from core.contacts import repository as contacts
 from core.contracts.actions import ActionId
 from core.contracts.content import Content
+from core.contracts.errors import TemporaryFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Form, Queue
 from core.contracts.richtext import Document
@@ -31,6 +32,7 @@ from core.desk.commands import Intent, Reading, read
 from core.desk.replies import Replies, Where
 from core.desk.rooms import Rooms
 from core.outbox.repository import Outbox
+from core.routing import rooms
 from core.routing.rules import Router
 from core.settings.models import ReplyMode
 from core.storage.storage import Storage
@@ -101,6 +103,9 @@ class DeskService(Desk):
     ) -> bool:
         where = self._where(connection, post, agent)
         if where is None:
+            names = {post.room, f"#{rooms.room_name(connection, RoomRef(workspace=post.workspace, room=post.room))}"}
+            if self._dispatcher.may_be_opening(connection, post.workspace, names):
+                raise TemporaryFailure("It is not known yet whether a conversation is shown in that thread.")
             return False
         if agent.standing is Standing.MACHINE or threads.post_at(connection, post) is not None:
             return True

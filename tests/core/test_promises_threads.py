@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.app.app import App
-from core.contracts.errors import FailureReason, PermanentFailure
+from core.contracts.errors import FailureReason, OutcomeUnknown, PermanentFailure
 from core.contracts.places import PostRef, RoomRef
 from core.contracts.workplace import RoomChange, Sign
 from core.conversations.events import events
@@ -220,3 +220,22 @@ async def test_two_processes_decide_one_thing_once(tmp_path: Path, postgres_url:
         assert (kinds.count("claimed"), kinds.count("reopened"), kinds.count("opened")) == (8, 8, 8)
         assert not await office.rows(quarantine)
         assert {row.state for row in await office.rows(conversations)} == {"open"}
+
+
+async def test_a_reply_in_a_thread_that_is_not_known_to_stand_yet(database_url: str, tmp_path: Path) -> None:
+    """The call that opened it was cut off: the agent sees the thread before we know that it is there."""
+    async with open_office(tmp_path, database_url) as office:
+        jane = office.channel.customer("Jane")
+        lost = OutcomeUnknown("The answer was lost.", retry_after=1)
+        office.tool.faults.order("open_thread", lost, after=True)
+        await office.channel.writes(jane, "Hello")
+        [thread] = await until(lambda: office.tool.threads, "the thread")
+        await office.tool.says(office.bea, thread.ref, "The answer")
+        await office.channel.until(lambda: len(office.channel.messages) == 1)
+        await office.quiet()
+        assert [message.text for message in office.channel.messages] == ["The answer"]
+        assert len(office.tool.threads) == 1
+        lunch = office.tool.begins(office.bea, SUPPORT)
+        await office.tool.says(office.omar, lunch, "Yes")
+        await office.quiet()
+        assert not await office.rows(quarantine)
