@@ -50,3 +50,9 @@ async def settled(stage: Stage) -> None:
             return
         await asyncio.sleep(0.02)
     pytest.fail("Jobs are still on their way after 15 s")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_database(request: pytest.FixtureRequest) -> str:
+    """For `set_stage(database=...)`: the same story on both stores."""
+    return str(request.getfixturevalue("postgres_url")) if request.param == "postgresql" else ""

@@ -82,8 +82,8 @@ async def test_the_same_send_from_two_tabs(set_stage: Opens) -> None:
         assert _numbers(said(stage, opening)) == [0, 1]
 
 
-async def test_an_agents_events_twice_and_reversed(set_stage: Opens) -> None:
-    async with set_stage(socket_mode=False) as stage, Visitor(stage.website) as visitor:
+async def test_an_agents_events_twice_and_reversed(set_stage: Opens, any_database: str) -> None:
+    async with set_stage(socket_mode=False, database=any_database) as stage, Visitor(stage.website) as visitor:
         await visitor.send("message-0.")
         [opening] = await until(lambda: threads(stage), "the thread")
         stage.slack.deliver_twice = True
