@@ -127,7 +127,7 @@ class Visitor:
         async with self._http.post(url, params={"name": name}, data=io.BytesIO(data), headers=headers) as answer:
             body: Json = await answer.json()
             if answer.status >= 400:
-                raise RuntimeError(body.get("message", answer.reason))
+                raise RuntimeError(body.get("error", {}).get("message", answer.reason))
             return str(body["upload"])
 
     def texts(self, *, mine: bool | None = None) -> list[str]:
