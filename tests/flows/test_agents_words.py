@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from core.conversations import repository, threads
 from core.conversations.models import Conversation, State
 from sandbox.play.agents import SlackAgent
+from sandbox.play.customers import MailCustomer
 from sandbox.stage import Options, Stage
 from sandbox.visitor import Visitor
 from tests.flows.conftest import Opens, until
@@ -43,7 +44,7 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(scope="module")
 async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """One stage for all that need no other: every test brings a customer of its own."""
-    options = Options(hold_seconds=0.0, limits=False, channels=("webchat", "telegram"), extra=ROUTES)
+    options = Options(hold_seconds=0.0, limits=False, channels=("webchat", "telegram", "email"), extra=ROUTES)
     async with Stage(tmp_path_factory.mktemp("shop"), options) as stage:
         yield stage
 
@@ -277,6 +278,36 @@ async def test_retry_after_the_customer_had_blocked_us(shop: Stage) -> None:
         await agent.presses(thread, "Retry")
         await whispered(shop, agent.user, "is not waiting for a decision any more", thread)
         assert _texts(shop, user) == ["are you there?"]
+
+
+async def test_a_mail_cannot_be_changed_so_a_correction_is_offered(shop: Stage) -> None:
+    customer = MailCustomer(shop.mail, f"Emma{next(_NUMBERS)}")
+    await customer.writes("Good morning")
+    agent = SlackAgent(shop.slack, shop.bea, shop.support)
+    thread = await until(lambda: agent.thread_of(customer.name), "the thread")
+    ts = await agent.replies(thread, "We have green tee")
+    await until(lambda: any("green tee" in text for text in customer.texts()), "the mail")
+    await until(lambda: agent.is_signed(ts, thread), "the mark")
+    await agent.edits(ts, "We have green tea")
+    offer = await whispered(shop, agent.user, "cannot change it there", thread)
+    assert not any("green tea" in text for text in customer.texts())
+    [button] = [one for block in offer["blocks"] for one in block.get("elements", []) if one.get("type") == "button"]
+    assert button["text"]["text"] == "Send a correction"
+    await shop.slack.person_presses(agent.user, agent.room, offer["ts"], button["action_id"])
+    await until(lambda: any("green tea" in text for text in customer.texts()), "the correction")
+    assert len(customer.texts()) == 2
+
+
+async def test_what_other_apps_say_reaches_nobody(shop: Stage) -> None:
+    async with _talking(shop) as here:
+        slack = shop.slack
+        other = slack.add_user("robot", real_name="Another App")
+        slack.world.users[other].is_bot = True
+        await slack.person_posts(other, here.agent.room, "said by an app", thread_ts=here.thread)
+        await here.agent.replies(here.thread, "said by a person")
+        await here.arrives("said by a person")
+        await here.quiet()
+        assert here.heard() == ["said by a person"]
 
 
 def _texts(stage: Stage, user: int) -> list[str]:
