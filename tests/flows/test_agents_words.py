@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
@@ -16,10 +17,11 @@ from sandbox.play.agents import SlackAgent
 from sandbox.play.customers import MailCustomer
 from sandbox.stage import Options, Stage
 from sandbox.visitor import Visitor
-from tests.flows.conftest import Opens, until
+from tests.flows.conftest import until
+from tests.flows.rooms import ROUTES, RoomyStage
 from tests.flows.telling import Talk, talk, whispered
 
-ROUTES = """
+MODES = """
 [[routes]]
 name = "careful"
 rooms = ["shop/#vip"]
@@ -42,31 +44,38 @@ _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RoomyStage]:
     """One stage for all that need no other: every test brings a customer of its own."""
-    options = Options(hold_seconds=0.0, limits=False, channels=("webchat", "telegram", "email"), extra=ROUTES)
-    async with Stage(tmp_path_factory.mktemp("shop"), options) as stage:
+    options = Options(hold_seconds=0.0, limits=False, channels=("webchat", "telegram", "email"), extra=MODES + ROUTES)
+    async with RoomyStage(tmp_path_factory.mktemp("shop"), options) as stage:
         yield stage
 
 
+def _holding(folder: Path, seconds: float) -> RoomyStage:
+    return RoomyStage(folder, Options(hold_seconds=seconds, limits=False, channels=("webchat",), extra=ROUTES))
+
+
 @asynccontextmanager
-async def _talking(stage: Stage, first: str = "Good morning") -> AsyncIterator[Talk]:
+async def _talking(stage: RoomyStage, first: str = "") -> AsyncIterator[Talk]:
+    """A visitor who wrote; by default where only she writes."""
     name = f"Wilma {next(_NUMBERS)}."
+    words, room = (first, stage.vip) if first else stage.turn()
     async with Visitor(stage.website, about={"name": name}) as visitor:
-        yield await talk(stage, visitor, name, first, stage.support if first == "Good morning" else stage.vip)
+        yield await talk(stage, visitor, name, words, room)
 
 
 @asynccontextmanager
-async def _writing(stage: Stage) -> AsyncIterator[tuple[int, SlackAgent, str]]:
+async def _writing(stage: RoomyStage) -> AsyncIterator[tuple[int, SlackAgent, str]]:
     """A customer on Telegram, the agent, and the thread."""
     name = f"Tariq {next(_NUMBERS)}."
     user = stage.telegram.add_customer(name)
-    await stage.telegram.customer_writes(user, "Good morning")
-    agent = SlackAgent(stage.slack, stage.bea, stage.support)
+    words, room = stage.turn()
+    await stage.telegram.customer_writes(user, words)
+    agent = SlackAgent(stage.slack, stage.bea, room)
     yield user, agent, await until(lambda: agent.thread_of(name), "the thread")
 
 
-async def test_notes_stay_among_agents(shop: Stage) -> None:
+async def test_notes_stay_among_agents(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         agent, thread = here.agent, here.thread
         marked = [
@@ -85,8 +94,8 @@ async def test_notes_stay_among_agents(shop: Stage) -> None:
         assert here.heard() == ["for her"]
 
 
-async def test_a_note_can_be_sent_after_all_and_a_held_reply_kept(set_stage: Opens) -> None:
-    async with set_stage(channels=("webchat",), hold_seconds=20.0) as stage, _talking(stage) as here:
+async def test_a_note_can_be_sent_after_all_and_a_held_reply_kept(tmp_path: Path) -> None:
+    async with _holding(tmp_path, 20.0) as stage, _talking(stage) as here:
         slack, room = here.stage.slack, here.agent.room
         note = await here.agent.replies(here.thread, "// she may know this")
         await until(lambda: here.agent.is_signed(note, here.thread, "memo"), "the mark of a note")
@@ -99,7 +108,7 @@ async def test_a_note_can_be_sent_after_all_and_a_held_reply_kept(set_stage: Ope
         assert here.heard() == ["she may know this"]
 
 
-async def test_where_only_explicit_replies_leave(shop: Stage) -> None:
+async def test_where_only_explicit_replies_leave(shop: RoomyStage) -> None:
     async with _talking(shop, "be careful with this") as here:
         await here.agent.replies(here.thread, "we talk about her")
         await here.agent.replies(here.thread, "> dear customer")
@@ -114,7 +123,7 @@ async def test_where_only_explicit_replies_leave(shop: Stage) -> None:
         assert here.heard() == ["dear customer", "from the form", "chosen in the menu"]
 
 
-async def test_from_a_room_for_information_nothing_leaves(shop: Stage) -> None:
+async def test_from_a_room_for_information_nothing_leaves(shop: RoomyStage) -> None:
     async with _talking(shop, "an alert") as here:
         await here.agent.replies(here.thread, "> hello?")
         await here.whispered("replies from it reach nobody")
@@ -122,7 +131,7 @@ async def test_from_a_room_for_information_nothing_leaves(shop: Stage) -> None:
         assert here.heard() == []
 
 
-async def test_only_the_owner_answers_until_somebody_takes_over(shop: Stage) -> None:
+async def test_only_the_owner_answers_until_somebody_takes_over(shop: RoomyStage) -> None:
     async with _talking(shop, "an owned one") as here:
         omar = here.colleague(here.stage.omar)
         await here.agent.replies(here.thread, "I am Bea")
@@ -139,8 +148,8 @@ async def test_only_the_owner_answers_until_somebody_takes_over(shop: Stage) -> 
         assert here.heard() == ["I am Bea", "now it is me"]
 
 
-async def test_during_the_hold_an_edit_changes_and_a_delete_cancels(set_stage: Opens) -> None:
-    async with set_stage(channels=("webchat",), hold_seconds=1.0) as stage, _talking(stage) as here:
+async def test_during_the_hold_an_edit_changes_and_a_delete_cancels(tmp_path: Path) -> None:
+    async with _holding(tmp_path, 1.0) as stage, _talking(stage) as here:
         gone = await here.agent.replies(here.thread, "never mind")
         changed = await here.agent.replies(here.thread, "green tee")
         await here.stage.slack.idle()
@@ -155,7 +164,7 @@ async def test_during_the_hold_an_edit_changes_and_a_delete_cancels(set_stage: O
         assert not item["edited"]
 
 
-async def test_guests_and_strangers_do_not_reach_the_customer(shop: Stage) -> None:
+async def test_guests_and_strangers_do_not_reach_the_customer(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         slack = here.stage.slack
         guest = slack.add_user("gil", real_name="Gil Guest", guest=True)
@@ -176,7 +185,7 @@ async def test_guests_and_strangers_do_not_reach_the_customer(shop: Stage) -> No
         assert current.state is State.OPEN
 
 
-async def test_help_and_a_command_that_does_not_exist(shop: Stage) -> None:
+async def test_help_and_a_command_that_does_not_exist(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         await here.agent.replies(here.thread, "!help")
         await here.whispered("What works in this thread")
@@ -188,7 +197,7 @@ async def test_help_and_a_command_that_does_not_exist(shop: Stage) -> None:
         assert here.heard() == ["! is no command"]
 
 
-async def test_a_snooze_ends_by_time(shop: Stage) -> None:
+async def test_a_snooze_ends_by_time(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         await here.agent.replies(here.thread, "!snooze soon")
         await here.whispered("is no time to snooze until")
@@ -207,7 +216,7 @@ async def test_a_snooze_ends_by_time(shop: Stage) -> None:
         assert here.heard() == []
 
 
-async def test_the_customer_ends_a_snooze(shop: Stage) -> None:
+async def test_the_customer_ends_a_snooze(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         await here.agent.replies(here.thread, "!snooze 3d")
         await here.stands("snoozed this conversation")
@@ -216,7 +225,7 @@ async def test_the_customer_ends_a_snooze(shop: Stage) -> None:
         assert (await _conversation(here)).state is State.OPEN
 
 
-async def test_two_claim_at_once(shop: Stage) -> None:
+async def test_two_claim_at_once(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         omar = here.colleague(here.stage.omar)
         await asyncio.gather(here.agent.presses(here.thread, "Claim"), omar.presses(here.thread, "Claim"))
@@ -233,7 +242,7 @@ def _told_slower(here: Talk) -> str:
     return ""
 
 
-async def test_also_sent_to_the_channel(shop: Stage) -> None:
+async def test_also_sent_to_the_channel(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         slack = here.stage.slack
         await slack.person_posts(here.agent.user, here.agent.room, "for all", thread_ts=here.thread, broadcast=True)
@@ -242,7 +251,7 @@ async def test_also_sent_to_the_channel(shop: Stage) -> None:
         assert here.heard() == ["for all"]
 
 
-async def test_web_chat_shows_a_later_edit_and_delete(shop: Stage) -> None:
+async def test_web_chat_shows_a_later_edit_and_delete(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         first = await here.agent.replies(here.thread, "green tee")
         second = await here.agent.replies(here.thread, "and a mistake")
@@ -256,7 +265,7 @@ async def test_web_chat_shows_a_later_edit_and_delete(shop: Stage) -> None:
         assert left[0]["edited"]
 
 
-async def test_telegram_shows_a_later_edit_and_delete(shop: Stage) -> None:
+async def test_telegram_shows_a_later_edit_and_delete(shop: RoomyStage) -> None:
     async with _writing(shop) as (user, agent, thread):
         first = await agent.replies(thread, "green tee")
         second = await agent.replies(thread, "and a mistake")
@@ -266,7 +275,7 @@ async def test_telegram_shows_a_later_edit_and_delete(shop: Stage) -> None:
         await until(lambda: _texts(shop, user) == ["green tea"], "the edit and the delete")
 
 
-async def test_retry_after_the_customer_had_blocked_us(shop: Stage) -> None:
+async def test_retry_after_the_customer_had_blocked_us(shop: RoomyStage) -> None:
     async with _writing(shop) as (user, agent, thread):
         await shop.telegram.customer_blocks(user)
         ts = await agent.replies(thread, "are you there?")
@@ -280,10 +289,11 @@ async def test_retry_after_the_customer_had_blocked_us(shop: Stage) -> None:
         assert _texts(shop, user) == ["are you there?"]
 
 
-async def test_a_mail_cannot_be_changed_so_a_correction_is_offered(shop: Stage) -> None:
+async def test_a_mail_cannot_be_changed_so_a_correction_is_offered(shop: RoomyStage) -> None:
     customer = MailCustomer(shop.mail, f"Emma{next(_NUMBERS)}")
-    await customer.writes("Good morning")
-    agent = SlackAgent(shop.slack, shop.bea, shop.support)
+    words, room = shop.turn()
+    await customer.writes(words)
+    agent = SlackAgent(shop.slack, shop.bea, room)
     thread = await until(lambda: agent.thread_of(customer.name), "the thread")
     ts = await agent.replies(thread, "We have green tee")
     await until(lambda: any("green tee" in text for text in customer.texts()), "the mail")
@@ -298,7 +308,7 @@ async def test_a_mail_cannot_be_changed_so_a_correction_is_offered(shop: Stage) 
     assert len(customer.texts()) == 2
 
 
-async def test_what_other_apps_say_reaches_nobody(shop: Stage) -> None:
+async def test_what_other_apps_say_reaches_nobody(shop: RoomyStage) -> None:
     async with _talking(shop) as here:
         slack = shop.slack
         other = slack.add_user("robot", real_name="Another App")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,7 +13,7 @@ import pytest
 from core import discovery
 from sandbox.play.agents import words
 from sandbox.slack.world import File
-from sandbox.stage import Options, Stage
+from sandbox.stage import Options
 from sandbox.visitor import Visitor
 from tests.flows.conftest import until
 from tests.flows.hostile import (
@@ -30,14 +29,9 @@ from tests.flows.hostile import (
     marked,
     parts,
 )
+from tests.flows.rooms import ROUTES, RoomyStage
 
 CHANNELS = [name for name in ("webchat", "telegram", "email") if name in discovery.bridges()]
-#: Slack takes one post a second in a room: a first message with `room-<number>.` opens its thread in a room of its own.
-ROOMS = 12
-ROUTES = "\n".join(
-    f'[[routes]]\nname = "r{number}"\nrooms = ["shop/#r{number}"]\nwhen = {{ words = ["room-{number}."] }}'
-    for number in range(ROOMS)
-)
 #: What only Slack itself may put into a post: each would call or name somebody.
 CALLING = {"user", "usergroup", "broadcast", "channel", "team"}
 TOKEN = re.compile(r"<[!@#]")
@@ -47,21 +41,15 @@ BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c]")
 LONGEST_PAUSE = 2.0
 
 
-class HostileStage(Stage):
-    """With rooms enough."""
+class HostileStage(RoomyStage):
+    """Finds what was said, wherever it stands."""
 
     def _furnish(self) -> None:
         super()._furnish()
-        self.rooms = [self.support]
         self._found: dict[str, tuple[str, str]] = {}
-        self._turns = itertools.cycle(range(ROOMS))
-        for number in range(ROOMS):
-            self.rooms.append(self.slack.add_channel(f"r{number}", members=[self.bea]))
-            self.slack.invite_bot(self.rooms[-1])
 
     def place(self) -> str:
-        """Words that open a thread where there is room."""
-        return f"room-{next(self._turns)}."
+        return self.turn()[0]
 
     def thread(self, text: str) -> list[dict[str, Any]]:
         """The posts of the thread that opens with these words."""
