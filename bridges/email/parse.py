@@ -178,7 +178,11 @@ def _message_id(headers: Headers, raw: bytes) -> str:
 def _kept(message_id: str) -> str:
     if len(message_id) <= MAX_ID:
         return message_id
-    return f"sha256:{hashlib.sha256(message_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"sha256:{_digest(message_id)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _answers(headers: Headers) -> list[str]:
@@ -198,7 +202,8 @@ def _sender(headers: Headers, name: str, address: str, proven: Proof, mail_id: s
     # A name that reads as another address would pose as that one.
     shown = "" if "@" in name else name
     return Sender(
-        external_id=address if known else "unknown",
+        # Two who cannot be read are not one: each mail of theirs stands for itself.
+        external_id=address if known else f"unknown:{_digest(mail_id)[:32]}",
         name=shown or address or line(words(headers.get("from")), limit=100) or "Unknown sender",
         proof=proven if known else Proof.CLAIMED,
         email=address,

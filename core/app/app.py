@@ -177,9 +177,8 @@ class App:
             trouble=self.troubles.tell,
             troubles=self.troubles.sentences,
         )
-        self.worker = Worker(
-            self.storage, self.outbox, handlers(context, drawer, self.quarantine), registry=self.metrics.registry
-        )
+        self._handlers = handlers(context, drawer, self.quarantine)
+        self.worker = Worker(self.storage, self.outbox, self._handlers, registry=self.metrics.registry)
         self.supervisor = Supervisor(
             self.storage,
             self.outbox,
@@ -209,6 +208,8 @@ class App:
     ) -> None:
         if hasattr(self, "_relay"):
             await self._relay.close()
+            for handler in self._handlers.values():
+                await handler.close()
         await self._stack.aclose()
 
     async def run(self, stop: asyncio.Event) -> None:

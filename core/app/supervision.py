@@ -47,6 +47,8 @@ class Supervisor:
         self._workplaces = workplaces
         self._trouble = trouble
         self._probe_seconds = probe_seconds
+        #: What was paused or closed when it was looked at last.
+        self._told: set[str] = set()
 
     async def listen(self, name: str, listen: Callable[[], Awaitable[None]]) -> None:
         """Runs a listener until cancelled; one that stops is started again, and the operator told."""
@@ -88,6 +90,7 @@ class Supervisor:
                 log.warning("The database could not be asked what is paused", action="probe_failed")
 
     async def probe_once(self) -> None:
+        await self._tell()
         for paused in await self._storage.read(self._outbox.paused):
             if paused.scope:
                 await self._probe_scope(paused.scope)
@@ -102,6 +105,17 @@ class Supervisor:
             if any(room.room in (known, f"#{title}") for known, title in open_rooms):
                 log.info("A room can be used again", room=name or room.room, action="room_opened")
                 await self._desk.room_changed(room, RoomChange.OPENED)
+
+    async def _tell(self) -> None:
+        """Knows also of what was paused before this process began, and of what another replica resumed."""
+        found = {p.scope: p.reason for p in await self._storage.read(self._outbox.paused) if p.scope}
+        for room, _, sentence in await self._storage.read(rooms.closed_rooms):
+            found[f"{room.workspace}/{room.room}"] = sentence
+        for source in self._told - found.keys():
+            self._trouble(source, None)
+        for source, sentence in found.items():
+            self._trouble(source, sentence)
+        self._told = set(found)
 
     async def _probe_scope(self, scope: str) -> None:
         adapter = self._bridges.get(scope) or self._workplaces.get(scope)

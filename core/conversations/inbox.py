@@ -19,6 +19,7 @@ inbox = Table(
     Column("order", BigInteger),
     Column("received_at", Moment, nullable=False),
     Index("inbox_order", "account", "order"),
+    Index("inbox_received", "received_at"),
 )
 
 early_events = Table(

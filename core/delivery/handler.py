@@ -78,6 +78,9 @@ class JobHandler:
         trouble = self._context.trouble
         self._context.storage.after_commit(connection, lambda: trouble(job.scope, sentence))
 
+    async def close(self) -> None:
+        """Nothing goes on between jobs, unless a handler says otherwise."""
+
     def merge(self, jobs: Sequence[Job]) -> int:
         return 1
 

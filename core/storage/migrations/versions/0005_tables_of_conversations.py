@@ -58,6 +58,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.create_index("inbox_order", ["account", "order"], unique=False)
+        batch_op.create_index("inbox_received", ["received_at"], unique=False)
 
     op.create_table(
         "conversations",
