@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -294,6 +295,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for the database and the log, kept afterwards")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    # Ended from outside, it takes the served process along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
         where = given.keep or Path(folder)
         where.mkdir(parents=True, exist_ok=True)
