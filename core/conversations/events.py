@@ -96,6 +96,28 @@ def record(
     )
 
 
+def about(
+    connection: Connection,
+    kind: Fact,
+    conversation_id: UUID,
+    at: datetime,
+    actor: str,
+    data: Mapping[str, Any] | None = None,
+    *,
+    message_id: UUID | None = None,
+) -> None:
+    """Appends a fact about one conversation."""
+    record(
+        connection,
+        kind,
+        at=at,
+        actor=actor,
+        conversation_id=conversation_id,
+        message_id=message_id,
+        data=data,
+    )
+
+
 def history(connection: Connection, conversation_id: UUID) -> list[Recorded]:
     rows = connection.execute(select(events).where(events.c.conversation_id == conversation_id).order_by(events.c.id))
     return [

@@ -80,9 +80,9 @@ class MessageService:
             changes["subject"] = line(event.subject, limit=500)
         if address.contact_id == current.contact_id and address.id != current.address_id:
             changes["address_id"] = address.id
-            self._record(connection, Fact.SWITCHED_CHANNEL, current.id, now, CUSTOMER, {"account": address.account})
+            events.about(connection, Fact.SWITCHED_CHANNEL, current.id, now, CUSTOMER, {"account": address.account})
         repository.change_conversation(connection, current.id, **changes)
-        self._record(
+        events.about(
             connection, Fact.RECEIVED, current.id, now, CUSTOMER, {"account": address.account}, message_id=message.id
         )
         return message
@@ -116,7 +116,7 @@ class MessageService:
     ) -> None:
         repository.change_conversation(connection, current.id, last_out_at=now)
         data = {"account": address.account}
-        self._record(connection, Fact.REPLIED, current.id, now, actor(agent), data, message_id=message_id)
+        events.about(connection, Fact.REPLIED, current.id, now, actor(agent), data, message_id=message_id)
 
     def noted(
         self,
@@ -131,7 +131,7 @@ class MessageService:
         """Stores words that only agents see."""
         address = contacts.address_by_id(connection, current.address_id)
         message = self._own(connection, current, address, agent, content, Direction.NOTE, None, None, at, now)
-        self._record(connection, Fact.NOTED, current.id, now, actor(agent), message_id=message.id)
+        events.about(connection, Fact.NOTED, current.id, now, actor(agent), message_id=message.id)
         return message
 
     def drafted(
@@ -178,7 +178,7 @@ class MessageService:
         if afresh:
             repository.forget_pieces(connection, message.id)
             repository.change_message(connection, message.id, external_id=None, revision=message.revision + 1)
-        self._record(connection, Fact.RETRIED, message.conversation_id, now, actor(agent), message_id=message.id)
+        events.about(connection, Fact.RETRIED, message.conversation_id, now, actor(agent), message_id=message.id)
         return repository.message(connection, message.id)
 
     def _own(
@@ -237,7 +237,7 @@ class MessageService:
         self._touched(connection, message.account, message.address_id)
         by = CUSTOMER if message.direction is Direction.IN else message.author
         kind = Fact.DELETED if content is None else Fact.EDITED
-        self._record(connection, kind, message.conversation_id, now, by, message_id=message.id)
+        events.about(connection, kind, message.conversation_id, now, by, message_id=message.id)
         return repository.message(connection, message.id)
 
     def react(
@@ -250,7 +250,7 @@ class MessageService:
         cursor = contacts.next_cursor(connection, message.address_id)
         repository.change_message(connection, message.id, reactions=reactions, cursor=cursor)
         self._touched(connection, message.account, message.address_id)
-        self._record(
+        events.about(
             connection, Fact.REACTED, message.conversation_id, now, who, {"emoji": emoji or ""}, message_id=message.id
         )
         return repository.message(connection, message.id)
@@ -281,7 +281,7 @@ class MessageService:
         self._touched(connection, message.account, message.address_id)
         kind = _STATUS_FACTS.get(status)
         if kind is not None:
-            self._record(
+            events.about(
                 connection, kind, message.conversation_id, now, SYSTEM, {"problem": problem}, message_id=message.id
             )
         return True
@@ -315,27 +315,6 @@ class MessageService:
                 }
                 for position, attachment in enumerate(attachments)
             ],
-        )
-
-    def _record(
-        self,
-        connection: Connection,
-        kind: Fact,
-        conversation_id: UUID,
-        now: datetime,
-        who: str,
-        data: dict[str, Any] | None = None,
-        *,
-        message_id: UUID | None = None,
-    ) -> None:
-        events.record(
-            connection,
-            kind,
-            at=now,
-            actor=who,
-            conversation_id=conversation_id,
-            message_id=message_id,
-            data=data,
         )
 
 

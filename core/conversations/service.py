@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Connection, Integer, String, Table
@@ -80,10 +79,10 @@ class ConversationService:
             current = repository.open_conversation(connection, contact.id)
             assert current is not None
             return current
-        self._record(connection, Fact.OPENED, conversation_id, now, CUSTOMER, {"account": address.account})
+        events.about(connection, Fact.OPENED, conversation_id, now, CUSTOMER, {"account": address.account})
         for ref in rule.rooms:
             self.add_thread(connection, conversation_id, ref, now)
-        self._record(
+        events.about(
             connection,
             Fact.ROUTED,
             conversation_id,
@@ -124,7 +123,7 @@ class ConversationService:
             snoozed_until=None,
         )
         kind = Fact.WOKEN if current.state is State.SNOOZED else Fact.REOPENED
-        self._record(connection, kind, current.id, now, who)
+        events.about(connection, kind, current.id, now, who)
         return repository.conversation(connection, current.id)
 
     def can_open(self, connection: Connection, current: Conversation) -> bool:
@@ -141,7 +140,7 @@ class ConversationService:
             closed_at=now,
             snoozed_until=None,
         )
-        self._record(connection, Fact.CLOSED, current.id, now, actor(agent))
+        events.about(connection, Fact.CLOSED, current.id, now, actor(agent))
 
     def snooze(
         self, connection: Connection, current: Conversation, agent: AgentProfile, until: datetime, now: datetime
@@ -155,7 +154,7 @@ class ConversationService:
             closed_at=None,
         )
         data = {"until": until.isoformat()}
-        self._record(connection, Fact.SNOOZED, current.id, now, actor(agent), data)
+        events.about(connection, Fact.SNOOZED, current.id, now, actor(agent), data)
 
     def claim(self, connection: Connection, current: Conversation, agent: AgentProfile, now: datetime) -> None:
         repository.change_conversation(
@@ -165,28 +164,7 @@ class ConversationService:
             owner_name=line(agent.name, limit=200),
             holder=Holder.AGENT.value,
         )
-        self._record(connection, Fact.CLAIMED, current.id, now, actor(agent), {"from": current.owner})
-
-    def _record(
-        self,
-        connection: Connection,
-        kind: Fact,
-        conversation_id: UUID,
-        now: datetime,
-        who: str,
-        data: dict[str, Any] | None = None,
-        *,
-        message_id: UUID | None = None,
-    ) -> None:
-        events.record(
-            connection,
-            kind,
-            at=now,
-            actor=who,
-            conversation_id=conversation_id,
-            message_id=message_id,
-            data=data,
-        )
+        events.about(connection, Fact.CLAIMED, current.id, now, actor(agent), {"from": current.owner})
 
 
 def _next(connection: Connection, name: str, first: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection
 
 from core.cards import card as cards
@@ -25,6 +26,8 @@ from core.delivery.handler import Context, JobHandler, link_id, message_id
 from core.outbox.jobs import Done, Job
 from core.routing import rooms
 from core.storage.errors import StorageError
+
+log = structlog.get_logger(__name__)
 
 #: Longest text of several messages drawn as one post.
 _MERGED_CHARACTERS = 2_500
@@ -246,8 +249,14 @@ class CardHandler(ThreadHandler):
         if link.thread is None or card is None or first is None:
             return Done(work=partial(self._drawn, link=link, version=version, fingerprint=""))
         fingerprint = cards.fingerprint(card, first)
-        if fingerprint != link.card_hash:
-            await self.workplace(link.workspace).update_opening(link.ref, card, first)
+        try:
+            if fingerprint != link.card_hash:
+                await self.workplace(link.workspace).update_opening(link.ref, card, first)
+        except DestinationUnavailable:
+            raise
+        except PermanentFailure as failure:
+            # The next change draws it again; no message is missing, so nobody is bothered.
+            log.warning("A card could not be redrawn", problem=str(failure), action="card_dropped")
         return Done(work=partial(self._drawn, link=link, version=version, fingerprint=fingerprint))
 
     def _load(self, connection: Connection, link_id: UUID) -> tuple[ThreadLink, Card | None, Post | None]:
