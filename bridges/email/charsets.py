@@ -86,7 +86,8 @@ def _known(declared: str) -> str:
 
 def _is_text(codec: str) -> bool:
     try:
-        b"".decode(codec)
+        # Not empty: Python returns "" for nothing without asking whether the codec makes text at all.
+        b"a".decode(codec, "replace")
     except (LookupError, UnicodeError):
         return False
     return True

@@ -198,6 +198,13 @@ async def test_charsets_as_programs_name_them(shop: Account, charset: str, text:
     assert shown(await shop.letter(raw=raw)) == expected.get(charset, "für")
 
 
+@pytest.mark.parametrize("charset", ["hex", "base64", "bz2", "zlib", "rot13", "quopri", "uu", "punycode"])
+async def test_codecs_that_make_no_text_are_no_charsets(shop: Account, charset: str) -> None:
+    text = "A 😀 and half a pair: ".encode() + b"\xed\xb0\xbd"
+    raw = f"From: ada@customer.test\nContent-Type: text/plain; charset={charset}\n\n".encode() + text
+    assert "and half a pair" in shown(await shop.letter(raw=raw))
+
+
 @pytest.mark.parametrize(
     "headers",
     [
