@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 
@@ -179,10 +179,10 @@ def _head(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
     return Headers.read(window[:size]), start + size
 
 
-def _guarded(read: object) -> str:
+def _guarded(read: Callable[[], object]) -> str:
     """What a reader of the standard library finds, where it does not stumble."""
     try:
-        found = read()  # type: ignore[operator]
+        found = read()
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         return ""
     return str(found) if found else ""

@@ -31,6 +31,7 @@ from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.service import ConversationService
 from core.delivery.drawing import Drawer
+from core.delivery.fetching import FetchHandler
 from core.delivery.handler import Context
 from core.delivery.handlers import handlers
 from core.desk.desk import DeskService
@@ -209,7 +210,8 @@ class App:
         if hasattr(self, "_relay"):
             await self._relay.close()
             for handler in self._handlers.values():
-                await handler.close()
+                if isinstance(handler, FetchHandler):
+                    await handler.close()
         await self._stack.aclose()
 
     async def run(self, stop: asyncio.Event) -> None:

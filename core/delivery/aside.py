@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import structlog
 
 from core.cards import queue as queues
@@ -28,8 +30,9 @@ class AsideHandler(JobHandler):
             log.info("Could not be shown", op=job.op, scope=job.scope, problem=str(failure), action="aside_dropped")
         return Done()
 
+    @abstractmethod
     async def show(self, job: Job) -> None:
-        raise NotImplementedError
+        """Makes one try."""
 
 
 class SignHandler(AsideHandler):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection
 
 from core.cards.card import ChannelInfo
@@ -22,6 +24,8 @@ from core.outbox.jobs import Done, Job
 from core.outbox.repository import Outbox
 from core.storage.files import FileStore
 from core.storage.storage import Storage
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class Context:
     troubles: Callable[[], tuple[str, ...]]
 
 
-class JobHandler:
+class JobHandler(ABC):
     """Base of the handlers: repeating is harmless and nothing is merged, unless one says otherwise."""
 
     def __init__(self, context: Context) -> None:
@@ -61,15 +65,17 @@ class JobHandler:
             )
         return workplace
 
+    @abstractmethod
     async def deliver(self, job: Job) -> Done:
-        raise NotImplementedError
+        """Makes one try; raises the errors of core.contracts.errors."""
 
     async def reconcile(self, job: Job) -> Done | None:
         """Nothing to look up where carrying it out twice changes nothing."""
         return None
 
     def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
-        """Nobody needs to hear of it."""
+        """No person waits for it, so it is only logged."""
+        log.info("Given up", op=job.op, scope=job.scope, reason=reason.value, problem=sentence, action="given_up")
 
     def held(self, connection: Connection, job: Job, sentence: str) -> None:
         """The account or workspace refused our credentials: told once, to whoever runs us."""
@@ -77,9 +83,6 @@ class JobHandler:
         events.record(connection, Fact.PAUSED, at=now, actor=SYSTEM, data={"scope": job.scope, "reason": sentence})
         trouble = self._context.trouble
         self._context.storage.after_commit(connection, lambda: trouble(job.scope, sentence))
-
-    async def close(self) -> None:
-        """Nothing goes on between jobs, unless a handler says otherwise."""
 
     def merge(self, jobs: Sequence[Job]) -> int:
         return 1

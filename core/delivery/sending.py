@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import partial
 from uuid import UUID
 
@@ -202,8 +203,9 @@ class ChangeHandler(CustomerHandler):
         await self.change(job, message, sent, outbound)
         return Done()
 
+    @abstractmethod
     async def change(self, job: Job, message: Message, sent: dict[int, str], outbound: list[OutboundMessage]) -> None:
-        raise NotImplementedError
+        """Carries the change out on every piece that was sent."""
 
     def _load(self, connection: Connection, job: Job) -> tuple[Message, dict[int, str], list[OutboundMessage]]:
         message = repository.message(connection, message_id(job))

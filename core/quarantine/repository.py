@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from core.quarantine.models import Quarantined, QuarantineState, quarantine
 from core.storage.storage import Storage, insert
@@ -118,9 +118,11 @@ class Quarantine:
         old = select(quarantine.c.id).where(settled, quarantine.c.changed_at < before).limit(limit)
         return connection.execute(delete(quarantine).where(quarantine.c.id.in_(old))).rowcount
 
-    def _move(self, connection: Connection, number: int, state: QuarantineState, *conditions: object) -> bool:
+    def _move(
+        self, connection: Connection, number: int, state: QuarantineState, *conditions: ColumnElement[bool]
+    ) -> bool:
         unsettled = quarantine.c.state.in_([QuarantineState.OPEN.value, QuarantineState.REDO.value])
-        statement = update(quarantine).where(quarantine.c.id == number, unsettled, *conditions)  # type: ignore[arg-type]
+        statement = update(quarantine).where(quarantine.c.id == number, unsettled, *conditions)
         result = connection.execute(statement.values(state=state.value, changed_at=self._storage.now(connection)))
         return result.rowcount > 0
 

@@ -91,6 +91,7 @@ class Socket:
         handler.client.wss_uri = address
         try:
             async with asyncio.timeout(min(CONNECT_TIMEOUT, DEAF_AFTER * self._settings.ping_interval)):
+                # slack_sdk leaves this method, and close() below, without a return type.
                 await handler.client.connect()  # type: ignore[no-untyped-call]
             self._trouble(None)
             await self._watch(handler)

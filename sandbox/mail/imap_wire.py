@@ -177,6 +177,7 @@ def read_date(text: str) -> datetime:
         number = [name.lower() for name in _MONTHS].index(month.lower()) + 1
         shape = "%Y-%m-%d %H:%M:%S %z" if " " in rest else "%Y-%m-%d"
         year, space, clock = rest.partition(" ")
+        # A bare date has no zone; the next line reads it as UTC.
         moment = datetime.strptime(f"{year}-{number}-{int(day)}{space}{clock}", shape)  # noqa: DTZ007
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
