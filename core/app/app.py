@@ -134,6 +134,7 @@ class App:
             trouble=self.troubles.tell,
             take=self.take,
             rejected=self.metrics.reject,
+            file_link=self._file_link,
         )
         for account in settings.accounts:
             spec = self._specs[account.name]

@@ -11,6 +11,7 @@ from functools import partial
 import aiohttp
 
 from core.contracts.bridge import Accepted, Runtime, TranscriptItem
+from core.contracts.content import StoredFile
 from core.contracts.workplace import WorkplaceRuntime
 from core.conversations import transcript
 from core.delivery.drawing import Drawer
@@ -36,6 +37,7 @@ class Lender:
     trouble: Callable[[str, str | None], None]
     take: Callable[[str, bytes], Awaitable[Sequence[Accepted]]]
     rejected: Callable[[str, str], None]
+    file_link: Callable[[StoredFile, str], str | None]
 
     def to_bridge(self, account: str) -> Runtime:
         return Runtime(
@@ -59,6 +61,7 @@ class Lender:
             files=self.files,
             memory=AdapterMemory(self.storage, f"workspace:{workspace}"),
             secret=lambda purpose: self.secrets.derive(f"workspace:{workspace}:{purpose}"),
+            file_link=self.file_link,
             now=_now,
             trouble=partial(self.trouble, workspace),
             accept=partial(self._accept, workspace),

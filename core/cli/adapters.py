@@ -66,14 +66,15 @@ def manifest(
         fail(f'"{name}": there is no such workplace; {hint}', code=Exit.USAGE)
     if url and not url.startswith("https://"):
         fail(f'--url = "{url}": it must start with https://, or vendors will not call it.', code=Exit.USAGE)
-    text = spec.manifest(url.rstrip("/"))
-    if not text:
+    made = spec.manifest(url.rstrip("/"), None)
+    if made is None:
         fail(f"{spec.title} needs no manifest.")
     if output is None:
+        text = made.content.decode()
         typer.echo(text, nl=not text.endswith("\n"))
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(made.content)
     except OSError as error:
         fail(f"{output} cannot be written: {error.strerror}.")
 

@@ -13,6 +13,8 @@ class ActionId(StrEnum):
     RESOLVE = "resolve"
     REOPEN = "reopen"
     SNOOZE = "snooze"
+    #: Shows the conversation in one more room, which the form asks for.
+    MIRROR = "mirror"
     #: Sends a failed message again; the value is the message's id.
     RETRY = "retry"
     #: The outcome of a send is unknown: the agent says that it did not arrive, so it is sent again.

@@ -168,3 +168,27 @@ class Queue:
     snoozed: tuple[QueueItem, ...] = ()
     #: Sentences about what does not work right now, for everybody to see.
     troubles: tuple[str, ...] = ()
+
+
+class FindingKind(StrEnum):
+    """What an agent can look up while she writes."""
+
+    #: A text that the operator has prepared.
+    CANNED_REPLY = "canned_reply"
+    #: A conversation, with the threads that show it.
+    CONVERSATION = "conversation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a search brought."""
+
+    #: Ours: the same finding has the same id.
+    id: str
+    title: str
+    #: The canned text whole, or the conversation in short; may be customer text.
+    text: str
+    #: "Resolved, Mon 09:00".
+    status: str = ""
+    #: Where the conversation is shown in the agent's own workspace.
+    thread: ThreadRef | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,9 +13,10 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from core.contracts.bridge import Files, Memory
-from core.contracts.content import Content, Rate
+from core.contracts.content import Content, Rate, StoredFile
+from core.contracts.gestures import Gesture
 from core.contracts.places import PostRef, RoomRef, ThreadRef
-from core.contracts.posts import Action, Card, Form, Post, Queue
+from core.contracts.posts import Action, Card, Finding, FindingKind, Form, Post, Queue
 from core.contracts.richtext import Document
 
 
@@ -54,6 +55,8 @@ class AgentProfile:
     timezone: str = "UTC"
     avatar_url: str = ""
     language: str = ""
+    #: The id by which the organisation's directory knows the person (Entra), where there is one.
+    directory_id: str = ""
 
 
 class RoomChange(StrEnum):
@@ -80,6 +83,10 @@ class WorkplaceCapabilities:
     workspace_rate: Rate | None = None
     #: Largest file in bytes that can be put into a thread.
     max_file: int = 0
+    #: The opening post shows the first message whole; False: a preview of it, and the message follows in the thread.
+    opening_holds_message: bool = True
+    #: Our own posts come back to us as events, and so prove that they arrived.
+    echoes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,8 @@ class WorkplaceRuntime:
     files: Files
     memory: Memory
     secret: Callable[[str], bytes]
+    #: (file, name) -> a signed public link that expires, or None without a public address.
+    file_link: Callable[[StoredFile, str], str | None]
     now: Callable[[], datetime]
     trouble: Callable[[str | None], None]
     #: (event id, lane, rank, raw) -> False for a duplicate. Returns after the commit; `Workplace.handle` gets it later,
@@ -125,6 +134,14 @@ class Desk(Protocol):
 
     async def revised(self, post: PostRef, content: Content | None) -> None:
         """The author edited that post, or deleted it (None)."""
+        ...
+
+    async def restored(self, post: PostRef, content: Content) -> None:
+        """The author brought back what she had deleted."""
+        ...
+
+    async def shows(self, thread: ThreadRef) -> bool:
+        """Whether a conversation is, or may turn out to be, shown there: what is said elsewhere must not be kept."""
         ...
 
     async def reacted(self, post: PostRef, agent: AgentProfile, emoji: str, *, added: bool) -> None: ...
@@ -160,6 +177,16 @@ class Desk(Protocol):
 
     async def queue(self, agent: AgentProfile) -> Queue: ...
 
+    async def opening(self, thread: ThreadRef) -> tuple[Card, Post] | None:
+        """The card and the first message as they are true now, for a workplace that answers a press with them."""
+        ...
+
+    async def search(
+        self, agent: AgentProfile, kind: FindingKind, query: str, *, offset: int = 0, limit: int = 25
+    ) -> Sequence[Finding]:
+        """What fits the words, best first; without words the latest. Nothing for somebody who may not answer."""
+        ...
+
     async def room_changed(self, room: RoomRef, change: RoomChange, detail: str = "") -> None: ...
 
     async def posted(self, post: PostRef, key: str) -> None:
@@ -175,7 +202,7 @@ class Workplace(Protocol):
         ...
 
     async def open_thread(self, room: RoomRef, card: Card, first: Post) -> ThreadRef:
-        """One post that is both context card and first message."""
+        """One post that is both context card and first message; how much of it: `opening_holds_message`."""
         ...
 
     async def post(self, thread: ThreadRef, post: Post) -> PostRef: ...
@@ -237,6 +264,17 @@ class ServesWorkplaceRoutes(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What the vendor makes the app from."""
+
+    #: File name to save it under.
+    name: str
+    content: bytes
+    #: It can be printed to a terminal.
+    is_text: bool
+
+
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -249,5 +287,7 @@ class WorkplaceSpec(Generic[S]):
     settings: type[S]
     capabilities: WorkplaceCapabilities
     build: Callable[[S, Desk, WorkplaceRuntime], Workplace]
-    #: (public URL or "") -> the app manifest's text.
-    manifest: Callable[[str], str] = field(default=lambda url: "")
+    #: What an agent cannot do here that she can elsewhere, each with the reason and the way round, as a sentence.
+    lacks: Mapping[Gesture, str] = field(default_factory=dict)
+    #: (public URL or "", the settings if they are known) -> the app's manifest. Raises ValueError: what is missing.
+    manifest: Callable[[str, S | None], Manifest | None] = field(default=lambda url, settings: None)

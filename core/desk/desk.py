@@ -18,7 +18,7 @@ from core.contracts.actions import ActionId
 from core.contracts.content import Content
 from core.contracts.errors import TemporaryFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
-from core.contracts.posts import Form, Queue
+from core.contracts.posts import Card, Finding, FindingKind, Form, Post, Queue
 from core.contracts.richtext import Document
 from core.contracts.workplace import AgentProfile, Desk, RoomChange, Standing
 from core.conversations import inbox, repository, threads
@@ -353,6 +353,20 @@ class DeskService(Desk):
         return await self._storage.read(
             lambda connection: queues.build(connection, agent, troubles, self._storage.now(connection))
         )
+
+    async def restored(self, post: PostRef, content: Content) -> None:
+        raise NotImplementedError
+
+    async def shows(self, thread: ThreadRef) -> bool:
+        raise NotImplementedError
+
+    async def opening(self, thread: ThreadRef) -> tuple[Card, Post] | None:
+        raise NotImplementedError
+
+    async def search(
+        self, agent: AgentProfile, kind: FindingKind, query: str, *, offset: int = 0, limit: int = 25
+    ) -> Sequence[Finding]:
+        raise NotImplementedError
 
     async def room_changed(self, room: RoomRef, change: RoomChange, detail: str = "") -> None:
         await self._storage.write(partial(self._rooms.changed, room=room, change=change, detail=detail))

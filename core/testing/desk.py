@@ -7,7 +7,7 @@ from typing import Any
 
 from core.contracts.content import Content
 from core.contracts.places import PostRef, RoomRef, ThreadRef
-from core.contracts.posts import Form, Queue
+from core.contracts.posts import Card, Finding, FindingKind, Form, Post, Queue
 from core.contracts.richtext import Document
 from core.contracts.workplace import AgentProfile, RoomChange
 
@@ -19,6 +19,10 @@ class RecordingDesk:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.forms: dict[str, Form] = {}
         self.next_queue = Queue()
+        #: What is shown where; None: a conversation is shown everywhere.
+        self.threads: set[ThreadRef] | None = None
+        self.openings: dict[ThreadRef, tuple[Card, Post]] = {}
+        self.findings: list[Finding] = []
         self.fails_with: Exception | None = None
         self._changed = asyncio.Condition()
 
@@ -30,6 +34,23 @@ class RecordingDesk:
 
     async def revised(self, post: PostRef, content: Content | None) -> None:
         await self._note("revised", post=post, content=content)
+
+    async def restored(self, post: PostRef, content: Content) -> None:
+        await self._note("restored", post=post, content=content)
+
+    async def shows(self, thread: ThreadRef) -> bool:
+        if self.fails_with is not None:
+            raise self.fails_with
+        return self.threads is None or thread in self.threads
+
+    async def opening(self, thread: ThreadRef) -> tuple[Card, Post] | None:
+        return self.openings.get(thread)
+
+    async def search(
+        self, agent: AgentProfile, kind: FindingKind, query: str, *, offset: int = 0, limit: int = 25
+    ) -> Sequence[Finding]:
+        await self._note("search", agent=agent, kind=kind, query=query, offset=offset, limit=limit)
+        return self.findings[offset : offset + limit]
 
     async def reacted(self, post: PostRef, agent: AgentProfile, emoji: str, *, added: bool) -> None:
         await self._note("reacted", post=post, agent=agent, emoji=emoji, added=added)

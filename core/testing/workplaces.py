@@ -83,7 +83,7 @@ class WorkplaceSpecContract:
 
     def test_the_manifest_is_the_same_each_time(self, spec: WorkplaceSpec[Any]) -> None:
         for url in ("", "https://bridge.example"):
-            assert spec.manifest(url) == spec.manifest(url)
+            assert spec.manifest(url, None) == spec.manifest(url, None)
 
 
 class WorkplaceContract:

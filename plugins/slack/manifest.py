@@ -8,8 +8,10 @@ from typing import Any
 
 from yarl import URL
 
+from core.contracts.workplace import Manifest
 from plugins.slack.intake import APP_EVENTS, REACTIONS, ROOM_EVENTS
 from plugins.slack.listeners import COMMAND, NOTE, SEND
+from plugins.slack.settings import SlackSettings
 
 #: Every scope and why the app needs it.
 SCOPES: Mapping[str, str] = {
@@ -93,8 +95,13 @@ def data(url: str) -> dict[str, Any]:
     }
 
 
-def manifest(url: str) -> str:
-    """The manifest as YAML, every scope with its reason."""
+def manifest(url: str, settings: SlackSettings | None = None) -> Manifest:
+    """The manifest as YAML, every scope with its reason; it needs no settings."""
+    return Manifest(name="slack.yaml", content=text(url).encode(), is_text=True)
+
+
+def text(url: str) -> str:
+    """The same as text."""
     how = f"Events arrive at {_events_url(url)}." if url else "Socket Mode: no public address is needed."
     head = f"# Paste this at https://api.slack.com/apps > Create New App > From a manifest.\n# {how}\n"
     return head + "\n".join(_yaml(data(url), 0)) + "\n"

@@ -153,6 +153,7 @@ async def peer(*, socket_mode: bool = False, limits: bool = False, **settings: A
             files=NoFiles(),
             memory=NoMemory(),
             secret=lambda purpose: hashlib.sha256(purpose.encode()).digest(),
+            file_link=lambda file, name: None,
             now=lambda: datetime.now(UTC),
             trouble=troubles.append,
             accept=inbox.accept,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from core.contracts.workplace import Manifest
 from plugins.slack import WORKPLACE
 from plugins.slack.listeners import COMMAND, NOTE, SEND
-from plugins.slack.manifest import EVENTS, SCOPES, data, manifest
+from plugins.slack.manifest import EVENTS, SCOPES, data, text
 from sandbox.slack import SlackSandbox
 from tests.judges.blockkit import check_manifest
 
@@ -61,13 +62,13 @@ def read_yaml(text: str) -> Any:
 
 def test_the_file_is_what_the_code_says() -> None:
     kept = (ROOT / "manifests" / "slack.yaml").read_text()
-    assert kept == manifest(""), "renew it: threadbridge manifest slack > manifests/slack.yaml"
-    assert WORKPLACE.manifest("") == kept
+    assert kept == text(""), "renew it: threadbridge manifest slack > manifests/slack.yaml"
+    assert WORKPLACE.manifest("", None) == Manifest(name="slack.yaml", content=kept.encode(), is_text=True)
 
 
 @pytest.mark.parametrize("url", ["", "https://support.example.com"])
 def test_the_text_says_what_the_data_say(url: str) -> None:
-    assert read_yaml(manifest(url)) == data(url)
+    assert read_yaml(text(url)) == data(url)
 
 
 @pytest.mark.judges
@@ -77,7 +78,7 @@ def test_slacks_types_know_it(url: str) -> None:
 
 
 def test_only_over_http_are_there_addresses() -> None:
-    assert "http" not in re.sub("^#.*", "", manifest(""), flags=re.MULTILINE)
+    assert "http" not in re.sub("^#.*", "", text(""), flags=re.MULTILINE)
     assert data("")["settings"]["socket_mode_enabled"] is True
     served = data("https://support.example.com/")
     events = "https://support.example.com/workspaces/slack/events"

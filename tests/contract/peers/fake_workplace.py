@@ -122,6 +122,7 @@ async def fake_workplace_peer(folder: Path) -> AsyncIterator[FakeWorkplacePeer]:
             files=FileStore(folder, 1024**2),
             memory=KeptValue(),
             secret=lambda purpose: hashlib.sha256(purpose.encode()).digest(),
+            file_link=lambda file, name: None,
             now=lambda: datetime.now(UTC),
             trouble=lambda sentence: None,
             accept=accept,

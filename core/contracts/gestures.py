@@ -1,0 +1,67 @@
+"""What an agent can do: one list, which the contract suite carries out in every workplace."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Gesture(StrEnum):
+    """Each is carried out over the vendor's own protocol; what one cannot do stands in `WorkplaceSpec.lacks`."""
+
+    #: Writes in the thread, without naming the app: the customer gets it.
+    REPLY = "reply"
+    #: Presses Reply and fills the form.
+    REPLY_BY_FORM = "reply_by_form"
+    #: Chooses a canned reply in that form.
+    REPLY_CANNED = "reply_canned"
+    #: Answers one message in particular: the customer sees which.
+    QUOTE = "quote"
+    #: Formats: bold, lists, links, code.
+    FORMAT = "format"
+    ATTACH_PICTURE = "attach_picture"
+    ATTACH_FILE = "attach_file"
+    #: Changes a reply before it has left.
+    EDIT_HELD = "edit_held"
+    #: Deletes a reply before it has left: the customer gets nothing.
+    DELETE_HELD = "delete_held"
+    EDIT_SENT = "edit_sent"
+    DELETE_SENT = "delete_sent"
+    #: Undoes her own delete.
+    RESTORE = "restore"
+    #: Sends the correction that was offered because the channel cannot change what the customer has.
+    CORRECT = "correct"
+    REACT = "react"
+    #: A message that starts with `//` stays among agents.
+    NOTE = "note"
+    #: A message that starts with a colleague's @mention stays among agents.
+    NOTE_TO_COLLEAGUE = "note_to_colleague"
+    NOTE_BY_FORM = "note_by_form"
+    #: "Send to customer" on a note.
+    SEND_NOTE = "send_note"
+    #: "Make a note" on a reply that has not left.
+    KEEP_REPLY = "keep_reply"
+    CLAIM = "claim"
+    #: Takes over from a colleague: `!claim`.
+    TAKE_OVER = "take_over"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    SNOOZE = "snooze"
+    #: Shows the conversation in one more room.
+    MIRROR = "mirror"
+    #: Decides about a reply that failed: again, or not.
+    RETRY = "retry"
+    DISCARD = "discard"
+    #: Says whether a reply whose outcome is unknown arrived, or sends it again.
+    ARRIVED = "arrived"
+    RESEND = "resend"
+    #: Reads a shortened message whole.
+    FULL_TEXT = "full_text"
+    #: Asks what is known of the customer: `!who`.
+    WHO = "who"
+    HELP = "help"
+    #: Looks at her own queue.
+    QUEUE = "queue"
+    #: Looks a canned reply up while writing, and inserts it.
+    INSERT_CANNED = "insert_canned"
+    #: Looks a past conversation up while writing, and inserts its link.
+    INSERT_CONVERSATION = "insert_conversation"
