@@ -9,11 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.contracts.errors import CredentialsRejected, PermanentFailure, TemporaryFailure
+from core.contracts.remembered import Remembered
 from core.contracts.text import line
 from core.contracts.workplace import AgentProfile, Standing
 from plugins.slack.api import Identity, SlackApi
 from plugins.slack.parse import Names
-from plugins.slack.remembered import Remembered
 
 MAX_NAME = 80
 #: More people than one message names; the rest stay "@someone".

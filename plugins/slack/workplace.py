@@ -17,6 +17,7 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from core.contracts.errors import AdapterError, PermanentFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Action, Card, Post, Queue
+from core.contracts.remembered import Remembered
 from core.contracts.text import name_of
 from core.contracts.workplace import AgentProfile, Desk, Sign, WorkplaceRuntime
 from plugins.slack import render
@@ -29,7 +30,6 @@ from plugins.slack.listeners import Listeners
 from plugins.slack.manifest import SCOPES
 from plugins.slack.people import People
 from plugins.slack.posting import Posting
-from plugins.slack.remembered import Remembered
 from plugins.slack.settings import SlackSettings
 from plugins.slack.socket import Socket, authenticated
 from plugins.slack.views import home, thread_block
