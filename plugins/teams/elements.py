@@ -1,0 +1,204 @@
+"""The rich-text tree as elements of an Adaptive Card, where nothing that was written is ever interpreted.
+
+All words stand in a RichTextBlock's runs, which know no Markdown; a TextBlock, a FactSet and a button's tooltip do.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from core.contracts.plaintext import MAX_DEPTH, inline_text
+from core.contracts.richtext import (
+    Block,
+    CodeBlock,
+    Document,
+    Heading,
+    Inline,
+    Link,
+    ListBlock,
+    ListItem,
+    Mark,
+    Mention,
+    Paragraph,
+    Quote,
+)
+from core.contracts.text import safe_url
+
+Element = dict[str, Any]
+
+# https://adaptivecards.io/explorer/TextRun.html; it knows no spoiler.
+STYLES: dict[Mark, Element] = {
+    Mark.BOLD: {"weight": "Bolder"},
+    Mark.ITALIC: {"italic": True},
+    Mark.STRIKE: {"strikethrough": True},
+    Mark.UNDERLINE: {"underline": True},
+    Mark.CODE: {"fontType": "Monospace"},
+}
+#: Small print.
+SUBTLE: Element = {"isSubtle": True, "size": "Small"}
+#: Blanks that no client folds into one.
+NBSP, EM = "\u00a0", "\u2003"
+#: Clients replace these even in a run: https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features
+_MACRO = re.compile(r"\{\{(?=DATE\(|TIME\()", re.IGNORECASE)
+_BLANKS = re.compile(r"^ +| {2,}")
+BULLETS = "•◦▪"
+
+
+def literal(words: str) -> str:
+    """Words as a client shows them: blanks kept, date macros disarmed by what cannot be seen."""
+    words = _BLANKS.sub(lambda blanks: NBSP * len(blanks[0]), words.replace("\t", "    "))
+    return _MACRO.sub("{\u2060{", words)
+
+
+def written(words: str) -> str:
+    """What `literal` made, as it was."""
+    return words.replace(NBSP, " ").replace("{\u2060{", "{{")
+
+
+def run(words: str, **style: Any) -> Element:
+    """One literal run."""
+    return {"type": "TextRun", "text": literal(words), **style}
+
+
+def link(url: str, label: str = "", **style: Any) -> Element:
+    """A run that opens an address."""
+    opens = {"type": "Action.OpenUrl", "url": url}
+    return run(label or url, color="Accent", underline=True, **style) | {"selectAction": opens}
+
+
+def rich(*runs: Element, **more: Any) -> Element:
+    """A line of runs."""
+    return {"type": "RichTextBlock", "inlines": list(runs), **more}
+
+
+def small(words: str, **more: Any) -> list[Element]:
+    """A line of small print; none if there is nothing to say."""
+    return [rich(run(words.strip(), **SUBTLE), spacing="Small", **more)] if words.strip() else []
+
+
+def container(items: list[Element], **more: Any) -> Element:
+    """A box around `items`."""
+    return {"type": "Container", "items": items, **more}
+
+
+def elements(
+    document: Document, *, trusted: bool = False, extra: frozenset[Mark] = frozenset(), inset: str = "emphasis"
+) -> list[Element]:
+    """What shows `document`.
+
+    `trusted` keeps link labels as they are; otherwise a label never stands without the address it leads to.
+    `extra` is put on all text: struck out, for example. `inset` is the style of the boxes of quotes and code.
+    """
+    drawn: list[Element] = []
+    for block in document.blocks:
+        part = [element for element in _block(block, trusted, extra, inset) if element]
+        if part and is_rtl(block):
+            part = [container(part, rtl=True)]
+        drawn += part
+    return drawn
+
+
+def is_rtl(block: Block) -> bool:
+    """Whether the first letter of a block belongs to a script that is written from right to left."""
+    for words in _words(block):
+        for char in words:
+            direction = unicodedata.bidirectional(char)
+            if direction in {"L", "R", "AL"}:
+                return direction != "L"
+    return False
+
+
+def _words(block: Block) -> Iterator[str]:
+    match block:
+        case CodeBlock():
+            yield "L"
+        case ListBlock():
+            for item in block.items:
+                yield from map(inline_text, item.inlines)
+        case Paragraph() | Heading() | Quote():
+            yield from map(inline_text, block.inlines)
+
+
+def _block(block: Block, trusted: bool, extra: frozenset[Mark], inset: str) -> Iterator[Element]:
+    match block:
+        case Paragraph():
+            yield from _lines(_inlines(block.inlines, trusted, extra), "Medium")
+        case Heading():
+            size = {"size": "Large"} if block.level == 1 else {"size": "Medium"} if block.level == 2 else {}
+            runs = (one | size for one in _inlines(block.inlines, trusted, extra | {Mark.BOLD}))
+            yield from _lines(runs, "Medium")
+        case Quote():
+            lines = list(_lines((one | {"isSubtle": True} for one in _inlines(block.inlines, trusted, extra)), "None"))
+            if lines:
+                yield container(lines, style=inset, spacing="Small")
+        case CodeBlock():
+            if block.text:
+                yield container(list(_lines(_run(block.text, extra | {Mark.CODE}), "None")), style=inset)
+        case ListBlock():
+            for number, item in enumerate(block.items):
+                yield from _item(item, trusted, extra, "Small" if number == 0 else "None")
+
+
+def _item(item: ListItem, trusted: bool, extra: frozenset[Mark], spacing: str) -> Iterator[Element]:
+    depth = min(max(item.depth, 0), MAX_DEPTH)
+    bullet = f"{item.number}. " if item.ordered else f"{BULLETS[min(depth, len(BULLETS) - 1)]} "
+    indent = EM * (2 * depth + 1)
+    for number, line in enumerate(_lines(_inlines(item.inlines, trusted, extra), spacing)):
+        lead = run(indent + bullet if number == 0 else indent + EM)
+        yield {**line, "inlines": [lead, *line["inlines"]]}
+        bullet = ""
+    if bullet:
+        yield rich(run(indent + bullet), spacing=spacing)
+
+
+def _lines(runs: Iterable[Element], spacing: str) -> Iterator[Element]:
+    """One RichTextBlock for each line: no client shows a line break inside a run."""
+    line: list[Element] = []
+    first = True
+    for one in runs:
+        for number, words in enumerate(one["text"].split("\n")):
+            if number:
+                yield rich(*(line or [run(NBSP)]), spacing=spacing if first else "None")
+                line, first = [], False
+            if words:
+                line.append({**one, "text": literal(words)})
+    if line:
+        yield rich(*line, spacing=spacing if first else "None")
+
+
+def _inlines(inlines: Iterable[Inline], trusted: bool, extra: frozenset[Mark]) -> Iterator[Element]:
+    for inline in inlines:
+        if isinstance(inline, Mention):
+            # A label and nothing more: it was written elsewhere, and here it must call nobody.
+            yield from _run(inline.label, extra)
+        elif isinstance(inline, Link):
+            yield from _link(inline, trusted, inline.marks | extra)
+        else:
+            yield from _run(inline.text, inline.marks | extra)
+
+
+def _run(words: str, marks: frozenset[Mark]) -> Iterator[Element]:
+    if words:
+        yield {"type": "TextRun", "text": words, **_style(marks)}
+
+
+def _link(inline: Link, trusted: bool, marks: frozenset[Mark]) -> Iterator[Element]:
+    if safe_url(inline.url) is None:
+        yield from _run(inline_text(inline), marks)
+        return
+    url, style = inline.url.strip(), _style(marks)
+    style.pop("underline", None)
+    shown = {"", url, url.removeprefix("mailto:").removeprefix("tel:")}
+    if trusted or inline.label in shown:
+        yield link(url, inline.label.replace("\n", " "), **style)
+    else:
+        yield from _run(f"{inline.label} (", marks)
+        yield link(url, **style)
+        yield from _run(")", marks)
+
+
+def _style(marks: frozenset[Mark]) -> Element:
+    return {name: value for mark, style in STYLES.items() if mark in marks for name, value in style.items()}
