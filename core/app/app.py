@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -22,15 +22,17 @@ from core.app.relay import TypingRelay
 from core.app.report import Report
 from core.app.supervision import Supervisor
 from core.cards.card import ChannelInfo
+from core.cards.drawing import Drawer
+from core.cards.opening import Openings
 from core.contacts import repository as contacts
 from core.contacts.service import ContactService
 from core.contracts.bridge import Accepted, Bridge, Closes, FollowsTranscript, ListeningBridge
 from core.contracts.content import StoredFile
+from core.contracts.errors import AdapterError
 from core.contracts.workplace import ListeningWorkplace, Workplace, WorkplaceCapabilities
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.service import ConversationService
-from core.delivery.drawing import Drawer
 from core.delivery.fetching import FetchHandler
 from core.delivery.handler import Context
 from core.delivery.handlers import handlers
@@ -57,6 +59,8 @@ log = structlog.get_logger(__name__)
 
 #: How long a file that was too large to send stays linked.
 _LINK_LIFE = timedelta(days=30)
+#: As long as a file is surely kept that belongs to no message: each look at the message makes it anew.
+_TEXT_LINK_LIFE = timedelta(hours=24)
 #: Calls to vendors (delivery.md, section 9).
 _TIMEOUT = aiohttp.ClientTimeout(total=None, connect=3, sock_connect=3, sock_read=10)
 _REDO_SECONDS = 1.0
@@ -105,7 +109,9 @@ class App:
 
     def _build(self) -> None:
         settings = self.settings
-        drawer = Drawer(self.files, self.channels, self._workspaces)
+        titles = {one.name: discovery.workplaces()[one.workplace].title for one in settings.workspaces}
+        drawer = Drawer(self.files, self.channels, self._workspaces, titles)
+        openings = Openings(drawer, self.channels, self._workspaces)
         capabilities = {name: info.capabilities for name, info in self.channels.items()}
         dispatcher = Dispatcher(self.outbox, capabilities, self._workspaces)
         conversations = ConversationService()
@@ -118,8 +124,12 @@ class App:
             self.outbox,
             self.router,
             self.channels,
+            openings,
             hold=timedelta(seconds=settings.desk.hold_seconds),
             guests_may_reply=settings.desk.guests_may_reply,
+            workspaces=self._workspaces,
+            canned=settings.canned_replies,
+            text_link=self._text_link,
             trouble=self.troubles.tell,
             troubles=self.troubles.sentences,
         )
@@ -174,6 +184,7 @@ class App:
             bridges=self.bridges,
             workplaces=self.workplaces,
             channels=self.channels,
+            openings=openings,
             take=self.take,
             file_link=self._file_link,
             trouble=self.troubles.tell,
@@ -294,8 +305,23 @@ class App:
             address = contacts.address_by_id(connection, address_id)
             self.storage.after_commit(connection, lambda: follower.transcript_changed(address.external_id))
 
-    def _file_link(self, file: StoredFile, name: str) -> str | None:
+    async def _text_link(self, text: str) -> str | None:
+        """A link to a text as a file, or None without a public address."""
         if not self.settings.public_url:
             return None
-        token = self.links.sign(file.sha256, name, datetime.now(UTC) + _LINK_LIFE)
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield text.encode("utf-8", "replace")
+
+        try:
+            file = await self.files.save(whole(), name="message.txt", mime="text/plain")
+        except AdapterError as problem:
+            log.warning("A long message could not be kept as a file", problem=str(problem), action="no_text_file")
+            return None
+        return self._file_link(file, "message.txt", _TEXT_LINK_LIFE)
+
+    def _file_link(self, file: StoredFile, name: str, life: timedelta = _LINK_LIFE) -> str | None:
+        if not self.settings.public_url:
+            return None
+        token = self.links.sign(file.sha256, name, datetime.now(UTC) + life)
         return f"{self.settings.public_url}/files/{token}"

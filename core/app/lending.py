@@ -10,11 +10,11 @@ from functools import partial
 
 import aiohttp
 
+from core.cards.drawing import Drawer
 from core.contracts.bridge import Accepted, Runtime, TranscriptItem
 from core.contracts.content import StoredFile
 from core.contracts.workplace import WorkplaceRuntime
 from core.conversations import transcript
-from core.delivery.drawing import Drawer
 from core.outbox.jobs import NewJob
 from core.outbox.repository import Outbox
 from core.storage.files import FileStore

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from core.contracts.bridge import Bridge
 from core.contracts.errors import AdapterError
-from core.contracts.workplace import Workplace
+from core.contracts.workplace import Inspects, Workplace
 from core.observability.troubles import Troubles
 from core.outbox.repository import Outbox
 from core.quarantine.repository import Quarantine
@@ -77,16 +77,22 @@ class Report:
         }
 
     async def check(self) -> list[tuple[str, bool, str]]:
-        """(account or workspace, works, one line) for each."""
+        """(account or workspace, works, one line) for each, and one more line for whatever one of them lacks."""
         adapters: dict[str, Bridge | Workplace] = {**self._bridges, **self._workplaces}
-        return list(await asyncio.gather(*(self._check(name, adapter) for name, adapter in adapters.items())))
+        checked = await asyncio.gather(*(self._check(name, adapter) for name, adapter in adapters.items()))
+        return [line for lines in checked for line in lines]
 
-    async def _check(self, name: str, adapter: Bridge | Workplace) -> tuple[str, bool, str]:
+    async def _check(self, name: str, adapter: Bridge | Workplace) -> list[tuple[str, bool, str]]:
+        async def ask() -> list[tuple[str, bool, str]]:
+            works = [(name, True, await adapter.check())]
+            lacking = await adapter.lacking() if isinstance(adapter, Inspects) else ()
+            return [*works, *((name, False, sentence) for sentence in lacking)]
+
         try:
-            return name, True, await asyncio.wait_for(adapter.check(), _CHECK_SECONDS)
+            return await asyncio.wait_for(ask(), _CHECK_SECONDS)
         except AdapterError as problem:
-            return name, False, str(problem)
+            return [(name, False, str(problem))]
         except TimeoutError:
-            return name, False, f"No answer within {_CHECK_SECONDS:.0f} seconds."
+            return [(name, False, f"No answer within {_CHECK_SECONDS:.0f} seconds.")]
         except Exception as problem:
-            return name, False, f"{type(problem).__name__}: {problem}"
+            return [(name, False, f"{type(problem).__name__}: {problem}")]

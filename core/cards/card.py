@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from core.contracts.posts import Action, Card, CardLink, Fact
 from core.conversations import repository, threads
 from core.conversations.models import Conversation, State
 from core.conversations.threads import ThreadLink
+from core.routing import rooms
 
 _HINTS = {
     "all": "Messages in this thread go to the customer. Start with // for a note; !help shows the commands.",
@@ -35,8 +36,8 @@ class ChannelInfo:
     capabilities: Capabilities
 
 
-def actions_for(conversation: Conversation) -> tuple[Action, ...]:
-    """The buttons that make sense in a conversation's state."""
+def actions_for(conversation: Conversation, *, mirror: bool = False) -> tuple[Action, ...]:
+    """The buttons that make sense in a conversation's state; `mirror`: there is a room that does not show it yet."""
     value = str(conversation.id)
     note = Action(id=ActionId.NOTE, label="Note", value=value, asks=True)
     if conversation.state is State.CLOSED:
@@ -52,6 +53,8 @@ def actions_for(conversation: Conversation) -> tuple[Action, ...]:
     else:
         buttons.append(Action(id=ActionId.SNOOZE, label="Snooze", value=value, asks=True))
     buttons.append(Action(id=ActionId.RESOLVE, label="Resolve", value=value))
+    if mirror:
+        buttons.append(Action(id=ActionId.MIRROR, label="Mirror", value=value, asks=True))
     return tuple(buttons)
 
 
@@ -72,20 +75,23 @@ def build(
     link: ThreadLink,
     channels: Mapping[str, ChannelInfo],
     now: datetime,
+    *,
+    workspaces: Collection[str],
 ) -> Card:
-    """The card as it is true now."""
+    """The card as it is true now; `workspaces` are those in the settings."""
     contact = contacts.contact(connection, conversation.contact_id)
     address = contacts.address_by_id(connection, conversation.address_id)
     info = channels.get(address.account)
     title = info.title if info else address.account
     emoji, status = status_of(conversation)
+    places = threads.links_of(connection, conversation.id)
     return Card(
         title=f"{words.name_of(contact, address)} · {title} · #{conversation.number}",
         status=status,
         status_emoji=emoji,
         facts=tuple(_facts(conversation, contact, address, title, info)),
-        links=tuple(_links(connection, conversation, link)),
-        actions=actions_for(conversation),
+        links=(*_elsewhere(connection, places, link), *_links(connection, conversation, link)),
+        actions=actions_for(conversation, mirror=_room_left(connection, places, workspaces)),
         hint=_HINTS[conversation.reply_mode],
     )
 
@@ -107,6 +113,26 @@ def _facts(
     if window:
         facts.append(Fact(label="Reply until", value=words.clock(conversation.last_in_at + window)))
     return facts
+
+
+def _room_left(connection: Connection, places: list[ThreadLink], workspaces: Collection[str]) -> bool:
+    """Whether there is a room to mirror to."""
+    shown = {(place.workspace, place.room) for place in places}
+    found = rooms.usable(connection, workspaces, limit=len(shown) + 1)
+    return any((room.workspace, room.room) not in shown for room, _ in found)
+
+
+def _elsewhere(connection: Connection, places: list[ThreadLink], link: ThreadLink) -> list[CardLink]:
+    """Where else this conversation is shown."""
+    return [
+        CardLink(
+            label=f"Also in {rooms.full_name(connection, place.room_ref)}",
+            url=place.url,
+            thread=place.ref if place.workspace == link.workspace else None,
+        )
+        for place in places
+        if place.id != link.id and place.thread
+    ]
 
 
 def _links(connection: Connection, conversation: Conversation, link: ThreadLink) -> list[CardLink]:

@@ -16,22 +16,22 @@ from core.contracts.text import from_json, preview
 from core.contracts.workplace import AgentProfile
 from core.conversations import repository, threads
 from core.conversations.models import Conversation, Direction, State
-from core.conversations.service import actor
+from core.conversations.service import actor, vouched_email
 
 _MOST = 20
 
 
 def build(connection: Connection, agent: AgentProfile, troubles: tuple[str, ...], now: datetime) -> Queue:
     """The queue of one agent, as it is now."""
-    me = actor(agent)
+    me, email = actor(agent), vouched_email(agent)
 
     def items(found: Sequence[Conversation]) -> tuple[QueueItem, ...]:
         return tuple(_item(connection, conversation, agent, now) for conversation in found)
 
     return Queue(
-        mine=items(repository.owned(connection, me, State.OPEN.value, _MOST)),
+        mine=items(repository.owned(connection, me, email, State.OPEN.value, _MOST)),
         waiting=items(repository.unowned(connection, _MOST)),
-        snoozed=items(repository.owned(connection, me, State.SNOOZED.value, _MOST)),
+        snoozed=items(repository.owned(connection, me, email, State.SNOOZED.value, _MOST)),
         troubles=troubles,
     )
 

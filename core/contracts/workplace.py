@@ -258,6 +258,13 @@ class ListeningWorkplace(Protocol):
 
 
 @runtime_checkable
+class Inspects(Protocol):
+    async def lacking(self) -> Sequence[str]:
+        """What is not set up though the credentials work: each a sentence that says where to click."""
+        ...
+
+
+@runtime_checkable
 class ServesWorkplaceRoutes(Protocol):
     def routes(self) -> Sequence[web.RouteDef]:
         """Paths relative to `/workspaces/<workspace>`."""

@@ -11,6 +11,9 @@ from core.contracts.text import is_empty, measure, plain, split
 from core.contracts.workplace import WorkplaceCapabilities
 from core.conversations.models import StoredAttachment
 
+#: Agents see this many characters of one message; more would fill a room, and is read on demand.
+SHOWN = 12_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
@@ -36,10 +39,17 @@ def pieces(body: Document, attachments: Sequence[StoredAttachment], capabilities
 
 
 def post_parts(body: Document, capabilities: WorkplaceCapabilities) -> list[Document]:
-    """The text of a message, cut for a workplace; at least one part, which may be empty."""
+    """The text of a message as agents see it, cut for a workplace; at least one part, which may be empty."""
     if is_empty(body):
         return [Document()]
-    return split(body, limit=capabilities.max_text, unit=TextUnit.CHARACTER)
+    return split(shown(body), limit=capabilities.max_text, unit=TextUnit.CHARACTER)
+
+
+def shown(body: Document) -> Document:
+    """As much of a text as is shown in a thread."""
+    if len(plain(body)) <= SHOWN:
+        return body
+    return split(body, limit=SHOWN, unit=TextUnit.CHARACTER)[0]
 
 
 def file_part(position: int) -> int:

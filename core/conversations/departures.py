@@ -56,12 +56,14 @@ class Departures:
 
     def change(self, connection: Connection, message: Message, op: str, data: Mapping[str, Any]) -> None:
         """Carries an edit, a delete or a reaction to the customer: `send_edit`, `send_delete`, `send_reaction`."""
+        key = f"{op}:{message.id}:{message.revision}:{new_id()}"
         self._outbox.add(
             connection,
             self._send_job(
                 message,
                 op=op,
-                key=f"{op}:{message.id}:{message.revision}:{new_id()}",
+                # One delete for each revision, so that its author can ask for it back.
+                key=_delete_key(message) if op == "send_delete" else key,
                 payload={"message": str(message.id), **data},
             ),
         )
@@ -87,6 +89,14 @@ class Departures:
             not_before=not_before,
             priority=0,
         )
+
+    def keeps_it(self, connection: Connection, message: Message) -> bool:
+        """Whether the customer has a message still that its author deleted; a delete that has not begun is undone."""
+        state = self._outbox.state(connection, _delete_key(message))
+        if state is None:
+            # Carried out so long ago that nothing is known of it, or there was nothing to take back.
+            return False
+        return state.status in (Status.DEAD, Status.CANCELLED) or self._outbox.cancel(connection, _delete_key(message))
 
     def receipts_count(self, connection: Connection, message: Message) -> bool:
         """Whether a receipt for one piece says something of the whole message: all have left, and none failed."""
@@ -165,3 +175,7 @@ class Departures:
 
 def _key(message_id: UUID, revision: int, piece: int) -> str:
     return f"send:{message_id}:{revision}:{piece}"
+
+
+def _delete_key(message: Message) -> str:
+    return f"send_delete:{message.id}:{message.revision}"

@@ -7,47 +7,33 @@ customer, `fetch:…` one file each, `card:…`, `sign:…` and `whisper:…` wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from core.contracts.content import Capabilities
-from core.contracts.places import PostRef, ThreadRef
+from core.contracts.places import PostRef
 from core.contracts.posts import Action, Tone
 from core.contracts.richtext import Document
-from core.contracts.text import from_json, is_empty, plain, to_json
-from core.contracts.workplace import Sign, WorkplaceCapabilities
+from core.contracts.text import from_json, from_plain, is_empty, plain, to_json
 from core.conversations import buckets, repository, threads
+from core.conversations.asides import Asides
 from core.conversations.cutting import file_part, post_parts
-from core.conversations.departures import FILES_WAIT, Departures
+from core.conversations.departures import FILES_WAIT
 from core.conversations.models import Direction, Message, StoredAttachment
-from core.conversations.threads import PostLink, ThreadLink
+from core.conversations.threads import ThreadLink
 from core.outbox.jobs import NewJob
-from core.outbox.repository import Outbox
-from core.storage.ids import new_id
 
 #: A card is redrawn at most this often (slack.md, section 13).
 _CARD_DEBOUNCE = timedelta(seconds=2)
-_QUEUE_DEBOUNCE = timedelta(seconds=5)
-_WHISPER_LIFE = timedelta(minutes=10)
-_CARD, _NOTICE, _LATER = 3, 1, 4
+_CARD, _NOTICE = 3, 1
 
 
-class Dispatcher(Departures):
+class Dispatcher(Asides):
     """Adds jobs; every method takes the transaction it belongs to."""
-
-    def __init__(
-        self,
-        outbox: Outbox,
-        channels: Mapping[str, Capabilities],
-        workspaces: Mapping[str, WorkplaceCapabilities],
-    ) -> None:
-        super().__init__(outbox, channels)
-        self._workspaces = workspaces
 
     def fetch(self, connection: Connection, message: Message, attachments: Sequence[StoredAttachment]) -> bool:
         """Files are fetched beside, not before, other messages; True: there is something to wait for."""
@@ -86,12 +72,46 @@ class Dispatcher(Departures):
                 self._show_in(connection, link, message, not_before)
         return bool(links)
 
-    def _links(self, connection: Connection, conversation_id: UUID) -> list[ThreadLink]:
-        """Those in workspaces that have not left the settings."""
-        return [link for link in threads.links_of(connection, conversation_id) if link.workspace in self._workspaces]
+    def opened(
+        self,
+        connection: Connection,
+        link_id: UUID,
+        ref: PostRef,
+        message_id: UUID,
+        now: datetime,
+        *,
+        card_hash: str = "",
+    ) -> None:
+        """The opening post of a thread stands: what changed meanwhile is drawn, and the other threads hear of it."""
+        threads.opened(connection, link_id, ref, message_id, card_hash)
+        link = threads.link(connection, link_id)
+        if link.added_by:
+            text, key = "Also shown in ", f"mirrored:{link.id}"
+            for other in self._links(connection, link.conversation_id):
+                if other.id != link.id:
+                    self._say(connection, other, from_plain(text), key=key, tone=Tone.NOTICE, about=link)
+        self.refresh_card(connection, link.conversation_id, now)
 
-    def _posts(self, connection: Connection, message_id: UUID) -> list[PostLink]:
-        return [post for post in threads.posts_of(connection, message_id) if post.ref.workspace in self._workspaces]
+    def bring(self, connection: Connection, link: ThreadLink, home: ThreadLink, now: datetime, *, most: int) -> None:
+        """Shows what was said so far in a new thread: the first message, then the latest, in order.
+
+        `home` is where the others stand.
+        """
+        first, latest, between = repository.so_far(connection, link.conversation_id, most)
+        for number, message in enumerate((first, *latest) if first else latest):
+            if number == 1 and between:
+                text = "1 earlier message stands" if between == 1 else f"{between} earlier messages stand"
+                self._say(
+                    connection,
+                    link,
+                    from_plain(f"{text} between these two: read them in "),
+                    key=f"earlier:{link.id}",
+                    tone=Tone.NOTICE,
+                    about=home,
+                )
+            pending = any(attachment.pending for attachment in repository.attachments_of(connection, message.id))
+            # No rank: in the order in which they are added here.
+            self._show_in(connection, link, replace(message, rank=None), now + FILES_WAIT if pending else None)
 
     def _show_in(self, connection: Connection, link: ThreadLink, message: Message, not_before: datetime | None) -> None:
         capabilities = self._workspaces[link.workspace]
@@ -154,19 +174,6 @@ class Dispatcher(Departures):
             if now:
                 self._react(connection, post.ref, message, now, added=True)
 
-    def _react(self, connection: Connection, ref: PostRef, message: Message, emoji: str, *, added: bool) -> None:
-        self._outbox.add(
-            connection,
-            NewJob(
-                key=f"react_post:{ref.room}:{ref.post}:{message.cursor}:{added}",
-                op="react_post",
-                payload={"ref": asdict(ref), "emoji": emoji, "added": added},
-                lane=f"sign:{ref.workspace}:{ref.room}:{ref.post}",
-                scope=ref.workspace,
-                priority=_LATER,
-            ),
-        )
-
     def notice(
         self,
         connection: Connection,
@@ -176,21 +183,38 @@ class Dispatcher(Departures):
         key: str,
         tone: Tone = Tone.NOTICE,
         actions: Sequence[Action] = (),
+        except_link: UUID | None = None,
     ) -> None:
         """Says something in every thread of a conversation."""
         for link in self._links(connection, conversation_id):
-            self._post(
-                connection,
-                link,
-                op="notice",
-                key=f"notice:{link.id}:{key}",
-                payload={
-                    "link": str(link.id),
-                    "tone": tone.value,
-                    "body": to_json(body),
-                    "actions": [asdict(action) for action in actions],
-                },
-            )
+            if link.id != except_link:
+                self._say(connection, link, body, key=key, tone=tone, actions=actions)
+
+    def _say(
+        self,
+        connection: Connection,
+        link: ThreadLink,
+        body: Document,
+        *,
+        key: str,
+        tone: Tone,
+        actions: Sequence[Action] = (),
+        about: ThreadLink | None = None,
+    ) -> None:
+        """A sentence of ours in one thread; it ends in a link to the thread that it is `about`."""
+        self._post(
+            connection,
+            link,
+            op="notice",
+            key=f"notice:{link.id}:{key}",
+            payload={
+                "link": str(link.id),
+                "tone": tone.value,
+                "body": to_json(body),
+                "actions": [asdict(action) for action in actions],
+                **({"about": str(about.id)} if about else {}),
+            },
+        )
 
     def _post(
         self,
@@ -228,72 +252,7 @@ class Dispatcher(Departures):
                     break  # It will be drawn; else another replica has just drawn it without what changed here.
         owner = repository.conversation(connection, conversation_id).owner
         if owner.partition("/")[0] in self._workspaces:
-            self._refresh_queue(connection, owner, now)
-
-    def _refresh_queue(self, connection: Connection, owner: str, now: datetime) -> None:
-        """Redraws the owner's own page soon, once for all that changes within a few seconds."""
-        workspace, _, agent_id = owner.partition("/")
-        slot = int(now.timestamp() / _QUEUE_DEBOUNCE.total_seconds()) + 1
-        self._outbox.add(
-            connection,
-            NewJob(
-                key=f"queue:{owner}:{slot}",
-                op="queue",
-                payload={"workspace": workspace, "agent": agent_id},
-                lane=f"queue:{owner}",
-                scope=workspace,
-                not_before=datetime.fromtimestamp(slot * _QUEUE_DEBOUNCE.total_seconds(), now.tzinfo),
-                expires_at=now + _WHISPER_LIFE,
-                priority=_LATER,
-            ),
-        )
-
-    def sign(self, connection: Connection, message: Message, sign: Sign) -> None:
-        """Puts a mark on the agent's own posts of that message."""
-        # It may fail, be tried and fail again; it is delivered once.
-        stage = f"{message.revision}" if sign is Sign.DELIVERED else f"{message.revision}:{message.cursor}"
-        for post in self._posts(connection, message.id):
-            self._outbox.add(
-                connection,
-                NewJob(
-                    key=f"sign:{post.ref.workspace}:{post.ref.room}:{post.ref.post}:{stage}:{sign.value}",
-                    op="sign",
-                    payload={"ref": asdict(post.ref), "sign": sign.value},
-                    lane=f"sign:{post.ref.workspace}:{post.ref.room}:{post.ref.post}",
-                    scope=post.ref.workspace,
-                    priority=_LATER,
-                ),
-            )
-
-    def whisper(
-        self,
-        connection: Connection,
-        thread: ThreadRef,
-        agent_id: str,
-        text: str,
-        *,
-        now: datetime,
-        actions: Sequence[Action] = (),
-        key: str = "",
-    ) -> None:
-        """Tells one agent something, privately; worth nothing after a while, so it expires. A `key` is told once."""
-        self._outbox.add(
-            connection,
-            NewJob(
-                key=f"whisper:{key or new_id()}",
-                op="whisper",
-                payload={
-                    "thread": asdict(thread),
-                    "agent": agent_id,
-                    "text": text,
-                    "actions": [asdict(action) for action in actions],
-                },
-                lane=f"whisper:{thread.workspace}:{agent_id}",
-                scope=thread.workspace,
-                expires_at=now + _WHISPER_LIFE,
-                priority=_NOTICE,
-            ),
-        )
+            self.refresh_queue(connection, owner, now)
 
     def release(self, connection: Connection, message: Message, now: datetime) -> None:
         """The files of a message are here: what waited for them may go."""
@@ -303,21 +262,6 @@ class Dispatcher(Departures):
             parts = list(range(len(post_parts(from_json(message.body), self._workspaces[link.workspace]))))
             for part in [*parts, *(file_part(attachment.position) for attachment in attachments)]:
                 self._outbox.amend(connection, f"post:{link.id}:{message.id}:{part}", not_before=now)
-
-    def wake(self, connection: Connection, conversation_id: UUID, at: datetime) -> None:
-        """Ends a snooze at that time."""
-        self._outbox.add(
-            connection,
-            NewJob(
-                key=f"wake:{conversation_id}:{at.isoformat()}",
-                op="wake",
-                payload={"conversation": str(conversation_id), "at": at.isoformat()},
-                lane=f"wake:{conversation_id}",
-                scope="threadbridge",
-                not_before=at,
-                priority=_LATER,
-            ),
-        )
 
 
 def _card_job(link: ThreadLink, now: datetime) -> NewJob:

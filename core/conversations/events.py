@@ -47,6 +47,8 @@ class Fact(StrEnum):
     FAILED = "failed"
     RETRIED = "retried"
     DISCARDED = "discarded"
+    RESTORED = "restored"
+    MIRRORED = "mirrored"
     SNOOZED = "snoozed"
     WOKEN = "woken"
     CLOSED = "closed"

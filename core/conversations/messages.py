@@ -240,6 +240,38 @@ class MessageService:
         events.about(connection, kind, message.conversation_id, now, by, message_id=message.id)
         return repository.message(connection, message.id)
 
+    def restored(
+        self,
+        connection: Connection,
+        message: Message,
+        content: Content | None,
+        now: datetime,
+        *,
+        kept: bool,
+    ) -> Message:
+        """Brings back what was deleted; `kept`: as a note, since the customer does not have it."""
+        changes: dict[str, Any] = {
+            "revision": message.revision + 1,
+            "cursor": contacts.next_cursor(connection, message.address_id),
+            "deleted_at": None,
+        }
+        if content is not None:
+            changes["body"] = to_json(content.body)
+        if kept:
+            # As if it had never left: the vendor names it anew if it is sent after all.
+            repository.forget_pieces(connection, message.id)
+            changes |= {
+                "direction": Direction.NOTE.value,
+                "status": DeliveryStatus.QUEUED.value,
+                "external_id": None,
+                "problem": "",
+                "hold_until": None,
+            }
+        repository.change_message(connection, message.id, **changes)
+        self._touched(connection, message.account, message.address_id)
+        events.about(connection, Fact.RESTORED, message.conversation_id, now, message.author, message_id=message.id)
+        return repository.message(connection, message.id)
+
     def react(
         self, connection: Connection, message: Message, side: str, emoji: str | None, now: datetime, who: str
     ) -> Message:

@@ -29,6 +29,8 @@ conversations = Table(
     Column("holder", String(16), nullable=False),
     Column("owner", String(128), nullable=False),
     Column("owner_name", String(200), nullable=False),
+    # As her workplace vouches for it, case-folded, or "": tells that somebody in another workplace is she.
+    Column("owner_email", String(320), nullable=False, server_default=""),
     Column("route", String(64), nullable=False),
     Column("reply_mode", String(16), nullable=False),
     Column("subject", String(500), nullable=False),
@@ -40,6 +42,7 @@ conversations = Table(
     Column("closed_at", Moment),
     Column("created_at", Moment, nullable=False),
     Index("conversations_owner", "owner", "state", "last_in_at"),
+    Index("conversations_owner_email", "owner_email", "state", "last_in_at"),
 )
 
 messages = Table(
@@ -149,6 +152,7 @@ class Conversation:
     #: "<workspace>/<agent id>", or "".
     owner: str
     owner_name: str
+    owner_email: str
     route: str
     reply_mode: str
     subject: str
@@ -220,6 +224,7 @@ def to_conversation(row: Row[Any]) -> Conversation:
         holder=Holder(row.holder),
         owner=row.owner,
         owner_name=row.owner_name,
+        owner_email=row.owner_email,
         route=row.route,
         reply_mode=row.reply_mode,
         subject=row.subject,

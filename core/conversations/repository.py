@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
 
+from core.contracts.bridge import DeliveryStatus
 from core.conversations.models import (
     Conversation,
     Direction,
@@ -93,9 +94,14 @@ def listed(
     return [to_conversation(row) for row in connection.execute(query)]
 
 
-def owned(connection: Connection, owner: str, state: str, limit: int) -> list[Conversation]:
-    """The agent's own in that state, newest activity first."""
-    query = select(conversations).where(conversations.c.owner == owner, conversations.c.state == state)
+def owned(connection: Connection, owner: str, email: str, state: str, limit: int) -> list[Conversation]:
+    """The agent's own in that state, newest activity first; those she took in another workplace by her email."""
+    hers = conversations.c.owner == owner
+    if email:
+        workspace = owner.partition("/")[0]
+        elsewhere = ~conversations.c.owner.startswith(f"{workspace}/", autoescape=True)
+        hers = or_(hers, and_(conversations.c.owner_email == email, elsewhere))
+    query = select(conversations).where(hers, conversations.c.state == state)
     return [to_conversation(row) for row in connection.execute(query.order_by(_LATEST).limit(limit))]
 
 
@@ -152,6 +158,23 @@ def messages_of(connection: Connection, conversation_id: UUID, *, limit: int = 5
         select(messages).where(messages.c.conversation_id == conversation_id).order_by(messages.c.id).limit(limit)
     )
     return [to_message(row) for row in rows]
+
+
+def so_far(connection: Connection, conversation_id: UUID, most: int) -> tuple[Message | None, list[Message], int]:
+    """The first message that is still true, the latest `most` of the others in order, and how many lie between."""
+    kept = (
+        messages.c.conversation_id == conversation_id,
+        messages.c.direction != Direction.DRAFT.value,
+        messages.c.deleted_at.is_(None),
+        messages.c.status != DeliveryStatus.CANCELLED.value,
+    )
+    found = select(messages).where(*kept)
+    first = connection.execute(found.order_by(messages.c.id).limit(1)).first()
+    if first is None:
+        return None, [], 0
+    rows = connection.execute(found.where(messages.c.id > first.id).order_by(messages.c.id.desc()).limit(most)).all()
+    count = connection.execute(select(func.count()).select_from(messages).where(*kept)).scalar_one()
+    return to_message(first), [to_message(row) for row in reversed(rows)], count - 1 - len(rows)
 
 
 def message_ids(connection: Connection, conversation_id: UUID, *, limit: int) -> list[UUID]:

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Integer, String, Table
 from core.contacts.models import Address, Contact
 from core.contracts.places import RoomRef
 from core.contracts.text import line
-from core.contracts.workplace import AgentProfile
+from core.contracts.workplace import AgentProfile, Standing
 from core.conversations import events, repository, threads
 from core.conversations.events import Fact
 from core.conversations.models import Conversation, Holder, State, conversations
@@ -37,6 +37,19 @@ SYSTEM = "system"
 def actor(agent: AgentProfile) -> str:
     """An agent as owner and actor: unique over all workspaces."""
     return f"{agent.workspace}/{agent.agent_id}"
+
+
+def vouched_email(agent: AgentProfile) -> str:
+    """The email by which a member is known in every workplace, or ""; a guest's is not the organisation's."""
+    return agent.email.strip().casefold()[:320] if agent.standing is Standing.MEMBER else ""
+
+
+def owns(current: Conversation, agent: AgentProfile) -> bool:
+    """Whether it is hers; somebody in two workplaces is known by the email that both vouch for."""
+    if current.owner == actor(agent):
+        return True
+    elsewhere = bool(current.owner) and current.owner.partition("/")[0] != agent.workspace
+    return elsewhere and bool(current.owner_email) and current.owner_email == vouched_email(agent)
 
 
 class ConversationService:
@@ -66,6 +79,7 @@ class ConversationService:
                 holder=Holder.QUEUE.value,
                 owner="",
                 owner_name="",
+                owner_email="",
                 route=rule.name,
                 reply_mode=rule.reply_mode.value,
                 subject=line(subject, limit=500),
@@ -92,7 +106,9 @@ class ConversationService:
         )
         return repository.conversation(connection, conversation_id)
 
-    def add_thread(self, connection: Connection, conversation_id: UUID, ref: RoomRef, now: datetime) -> ThreadLink:
+    def add_thread(
+        self, connection: Connection, conversation_id: UUID, ref: RoomRef, now: datetime, *, added_by: str = ""
+    ) -> ThreadLink:
         """A place where the conversation will be shown; the opening post is the worker's."""
         room = ref.room
         if room.startswith("#"):
@@ -108,6 +124,7 @@ class ConversationService:
             first_message_id=None,
             card_hash="",
             card_version=0,
+            added_by=line(added_by, limit=200),
         )
         threads.add_link(connection, link, now)
         return link
@@ -162,6 +179,7 @@ class ConversationService:
             current.id,
             owner=actor(agent),
             owner_name=line(agent.name, limit=200),
+            owner_email=vouched_email(agent),
             holder=Holder.AGENT.value,
         )
         events.about(connection, Fact.CLAIMED, current.id, now, actor(agent), {"from": current.owner})

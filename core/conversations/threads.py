@@ -45,6 +45,10 @@ thread_links = Table(
     Column("card_hash", String(64), nullable=False),
     # Counts card redraws; part of their jobs' keys.
     Column("card_version", Integer, nullable=False),
+    # Where people find it, "" until it was asked for: asked only where a conversation has several threads.
+    Column("url", String(2000), nullable=False, server_default=""),
+    # The agent who had it shown here too; "" where a rule put it.
+    Column("added_by", String(200), nullable=False, server_default=""),
     Column("created_at", Moment, nullable=False),
     Index("thread_links_thread", "workspace", "room", "thread", unique=True),
 )
@@ -78,6 +82,8 @@ class ThreadLink:
     first_message_id: UUID | None
     card_hash: str
     card_version: int
+    url: str = ""
+    added_by: str = ""
 
     @property
     def room_ref(self) -> RoomRef:
@@ -164,6 +170,9 @@ def move_room(connection: Connection, workspace: str, old: str, new: str) -> Non
     """The vendor gave a room a new id; every link follows."""
     for table in (thread_links, post_links):
         connection.execute(update(table).where(table.c.workspace == workspace, table.c.room == old).values(room=new))
+    connection.execute(
+        update(thread_links).where(thread_links.c.workspace == workspace, thread_links.c.room == new).values(url="")
+    )
 
 
 def add_post(

@@ -10,7 +10,7 @@ from core.cards import queue as queues
 from core.contracts.content import Content
 from core.contracts.errors import DestinationUnavailable, PermanentFailure, TemporaryFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
-from core.contracts.posts import Action, Author, Card, Post, Tone
+from core.contracts.posts import Action, Author, Card, Fact, Post, Tone
 from core.contracts.text import from_plain
 from core.contracts.workplace import Sign
 from core.delivery.handler import JobHandler
@@ -83,7 +83,10 @@ class AlertHandler(AsideHandler):
         workplace = self.workplace(job.scope)
         text = from_plain(job.payload["text"])
         post = Post(key=job.key, tone=Tone.FAILURE, author=Author(name="Threadbridge"), content=Content(body=text))
-        card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️")
+        # Whole on the card where the opening shows a preview of its message only.
+        whole = self._context.openings.holds_messages(job.scope)
+        facts = () if whole else (Fact(label="What", value=job.payload["text"]),)
+        card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️", facts=facts)
         try:
             await workplace.open_thread(await room_by_name(workplace, self._room(job)), card, post)
         except DestinationUnavailable as closed:

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from core.cards.card import ChannelInfo
+from core.cards.opening import Openings
 from core.contracts.bridge import Accepted, Bridge
 from core.contracts.content import StoredFile
 from core.contracts.errors import FailureReason, PermanentFailure
@@ -41,6 +42,7 @@ class Context:
     bridges: Mapping[str, Bridge]
     workplaces: Mapping[str, Workplace]
     channels: Mapping[str, ChannelInfo]
+    openings: Openings
     #: Processes one raw item of an account.
     take: Callable[[str, bytes], Awaitable[Sequence[Accepted]]]
     #: An expiring public link to a file, or None without a public address.

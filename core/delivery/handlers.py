@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.cards.drawing import Drawer
 from core.delivery.aside import AlertHandler, QueueHandler, ReactHandler, SignHandler, WhisperHandler
-from core.delivery.drawing import Drawer
 from core.delivery.fetching import FetchHandler
 from core.delivery.gestures import EarlyHandler, EventHandler, WakeHandler
 from core.delivery.handler import Context, JobHandler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -11,17 +12,18 @@ from sqlalchemy import Connection
 
 from core.cards import card as cards
 from core.cards import words
+from core.cards.drawing import Drawer
 from core.contracts.content import Content
-from core.contracts.errors import DestinationUnavailable, FailureReason, OutcomeUnknown, PermanentFailure
+from core.contracts.errors import AdapterError, DestinationUnavailable, FailureReason, OutcomeUnknown, PermanentFailure
 from core.contracts.places import PostRef, RoomRef
 from core.contracts.posts import Action, Author, Card, Post, Tone
-from core.contracts.text import from_json, from_plain, preview
+from core.contracts.richtext import Document, Link, Paragraph, Text, document
+from core.contracts.text import from_json, from_plain, plain, preview, safe_url
 from core.contracts.workplace import Workplace
 from core.conversations import events, repository, threads
 from core.conversations.events import Fact
 from core.conversations.service import SYSTEM
 from core.conversations.threads import ThreadLink
-from core.delivery.drawing import Drawer
 from core.delivery.handler import Context, JobHandler, link_id, message_id
 from core.outbox.jobs import Done, Job
 from core.routing import rooms
@@ -40,6 +42,19 @@ class ThreadHandler(JobHandler):
     def __init__(self, context: Context, drawer: Drawer) -> None:
         super().__init__(context)
         self._drawer = drawer
+
+    async def url_of(self, link: ThreadLink) -> str:
+        """Where people find that thread; "" where its workplace cannot say it now. Asked once, then remembered."""
+        workplace = self._context.workplaces.get(link.workspace)
+        if link.url or link.thread is None or workplace is None:
+            return link.url
+        try:
+            url = safe_url(await workplace.permalink(link.ref)) or ""
+        except AdapterError as problem:
+            log.info("A thread has no address now", workspace=link.workspace, problem=str(problem), action="no_address")
+            return ""
+        await self._context.storage.write(lambda connection: threads.change_link(connection, link.id, url=url[:2000]))
+        return url
 
     def held(self, connection: Connection, job: Job, sentence: str) -> None:
         if any(paused.scope == job.scope for paused in self._context.outbox.paused(connection)):
@@ -61,26 +76,23 @@ class PostHandler(ThreadHandler):
 
     async def deliver(self, job: Job) -> Done:
         jobs = [job, *job.merged]
-        link, missing, card = await self._context.storage.read(partial(self._load, jobs=jobs))
+        link, missing = await self._context.storage.read(partial(self._load, jobs=jobs))
         workplace = self.workplace(link.workspace)
         if not missing:
             return Done()
-        if card is not None:
+        if link.thread is None:
             if job.merged:
                 # It would take two calls, and only the first may arrive: one opens, the others follow.
                 raise PermanentFailure("A thread is opened by one message alone.")
-            link = await self._open(workplace, link, missing[0][0], card, missing[0][1])
-            missing = missing[1:]
-        if not missing:
-            return Done()
+            link = await self._open(workplace, link, *missing[0])
+            if self._context.openings.holds_message(link):
+                return Done()
         drawn = [post for _, post in missing]
         ref = await workplace.post(link.ref, drawn[0] if len(drawn) == 1 else self._drawer.together(drawn))
         return Done(ref=ref.post, work=partial(self._stands, link=link, jobs=[j for j, _ in missing], ref=ref))
 
-    def _load(
-        self, connection: Connection, jobs: Sequence[Job]
-    ) -> tuple[ThreadLink, list[tuple[Job, Post]], Card | None]:
-        """The link, what does not stand yet, and the card that it opens with."""
+    def _load(self, connection: Connection, jobs: Sequence[Job]) -> tuple[ThreadLink, list[tuple[Job, Post]]]:
+        """The link, and what does not stand yet."""
         link = threads.link(connection, link_id(jobs[0]))
         missing = []
         for job in jobs:
@@ -91,49 +103,68 @@ class PostHandler(ThreadHandler):
             post = self._drawer.draw(connection, link, message, part, job.key)
             if post is not None:
                 missing.append((job, post))
-        if link.thread is not None:
-            return link, missing, None
-        conversation = repository.conversation(connection, link.conversation_id)
-        now = self._context.storage.now(connection)
-        return link, missing, cards.build(connection, conversation, link, self._context.channels, now)
+        return link, missing
 
-    async def _open(self, workplace: Workplace, link: ThreadLink, job: Job, card: Card, first: Post) -> ThreadLink:
+    async def _open(self, workplace: Workplace, link: ThreadLink, job: Job, post: Post) -> ThreadLink:
+        card, first = await self._context.storage.read(partial(self._opening, link=link, job=job, post=post))
         room = await room_by_name(workplace, link.room_ref)
         thread = await workplace.open_thread(room, card, first)
         ref = PostRef(workspace=link.workspace, room=thread.room, thread=thread.thread, post=thread.thread)
-        # Stored at once: what follows in this job may fail, and the thread must not be opened again.
+        return await self._keep(link, job, ref, cards.fingerprint(card, first))
+
+    def _opening(self, connection: Connection, link: ThreadLink, job: Job, post: Post) -> tuple[Card, Post]:
+        """Where the opening holds the message, that is the job's own part of it."""
+        openings, now = self._context.openings, self._context.storage.now(connection)
+        if openings.holds_message(link):
+            return openings.card(connection, link, now), post
+        drawn = openings.draw(connection, link, now, message_id(job))
+        return drawn or (openings.card(connection, link, now), replace(post, key=self._opening_key(link, job)))
+
+    def _opening_key(self, link: ThreadLink, job: Job) -> str:
+        """The opening post carries the job's key where it holds the message, else one of its own."""
+        openings = self._context.openings
+        return job.key if openings.holds_message(link) else openings.key(link, message_id(job))
+
+    async def _keep(self, link: ThreadLink, job: Job, ref: PostRef, fingerprint: str) -> ThreadLink:
+        """Stored at once: what follows in this job may fail, and the thread must not be opened again."""
         try:
             await self._context.storage.write(
-                partial(self._opened, link=link, job=job, ref=ref, fingerprint=cards.fingerprint(card, first))
+                partial(self._opened, link=link, job=job, ref=ref, fingerprint=fingerprint)
             )
         except StorageError as problem:
             raise OutcomeUnknown(f"The thread stands, but that could not be stored: {problem}") from problem
         return await self._context.storage.read(lambda connection: threads.link(connection, link.id))
 
     def _opened(self, connection: Connection, link: ThreadLink, job: Job, ref: PostRef, fingerprint: str) -> None:
-        threads.opened(connection, link.id, ref, message_id(job), fingerprint)
-        threads.add_post(connection, ref, link.id, message_id(job), job.payload["part"])
-        # What changed while the thread was being opened is drawn now.
         now = self._context.storage.now(connection)
-        self._context.dispatcher.refresh_card(connection, link.conversation_id, now)
+        message = message_id(job)
+        self._context.dispatcher.opened(connection, link.id, ref, message, now, card_hash=fingerprint)
+        if self._context.openings.holds_message(link):
+            threads.add_post(connection, ref, link.id, message, job.payload["part"])
 
     def _stands(self, connection: Connection, link: ThreadLink, jobs: Sequence[Job], ref: PostRef) -> None:
         for job in jobs:
             threads.add_post(connection, ref, link.id, message_id(job), job.payload["part"])
 
     async def reconcile(self, job: Job) -> Done | None:
-        link, missing, _ = await self._context.storage.read(partial(self._load, jobs=[job, *job.merged]))
+        link, missing = await self._context.storage.read(partial(self._load, jobs=[job, *job.merged]))
         if not missing:
             return Done()
         workplace = self.workplace(link.workspace)
-        room = link.room_ref if link.thread else await room_by_name(workplace, link.room_ref)
         # A post of several carries the key of the first that it shows.
         first = missing[0][0]
-        found = await workplace.find(room, link.ref if link.thread else None, first.key, first.created_at)
+        if link.thread is None:
+            room = await room_by_name(workplace, link.room_ref)
+            root = await workplace.find(room, None, self._opening_key(link, first), first.created_at)
+            if root is None:
+                return None
+            if self._context.openings.holds_message(link):
+                return Done(ref=root.post, work=partial(self._opened, link=link, job=first, ref=root, fingerprint=""))
+            # The message follows the opening, and may not have got that far.
+            link = await self._keep(link, first, root, "")
+        found = await workplace.find(link.room_ref, link.ref, first.key, first.created_at)
         if found is None:
             return None
-        if link.thread is None:
-            return Done(ref=found.post, work=partial(self._opened, link=link, job=first, ref=found, fingerprint=""))
         return Done(ref=found.post, work=partial(self._stands, link=link, jobs=[j for j, _ in missing], ref=found))
 
     def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
@@ -170,14 +201,21 @@ class EditPostHandler(ThreadHandler):
     """Redraws a message that was edited, deleted or reacted to."""
 
     async def deliver(self, job: Job) -> Done:
-        link, drawn, first = await self._context.storage.read(partial(self._load, job=job))
+        link, drawn, card = await self._context.storage.read(partial(self._load, job=job))
         workplace = self.workplace(link.workspace)
         for ref, post in drawn:
-            if first is not None and ref.post == link.thread:
-                await workplace.update_opening(link.ref, first, post)
+            if card is not None and ref.post == link.thread:
+                await workplace.update_opening(link.ref, card, post)
             else:
                 await workplace.edit(ref, post)
-        return Done()
+        return Done(work=partial(self._preview, job=job))
+
+    def _preview(self, connection: Connection, job: Job) -> None:
+        """An opening that shows the beginning of this message is redrawn, too."""
+        link = threads.link(connection, link_id(job))
+        if link.first_message_id == message_id(job) and not self._context.openings.holds_message(link):
+            now = self._context.storage.now(connection)
+            self._context.dispatcher.refresh_card(connection, link.conversation_id, now)
 
     def _load(self, connection: Connection, job: Job) -> tuple[ThreadLink, list[tuple[PostRef, Post]], Card | None]:
         link = threads.link(connection, link_id(job))
@@ -190,13 +228,12 @@ class EditPostHandler(ThreadHandler):
                 posts.append(post or _gone(job.key))
             if stands.ours and (stands.part >= 0 or posts[0].deleted):
                 drawn.append((stands.ref, self._drawer.together(posts)))
-        conversation = repository.conversation(connection, link.conversation_id)
         now = self._context.storage.now(connection)
-        card = cards.build(connection, conversation, link, self._context.channels, now) if link.thread else None
-        return link, drawn, card
+        return link, drawn, self._context.openings.card(connection, link, now) if link.thread else None
 
     def buried(self, connection: Connection, job: Job, reason: FailureReason, sentence: str) -> None:
         """What stands above is no longer true: said in the thread."""
+        self._preview(connection, job)
         link = threads.link(connection, link_id(job))
         message = repository.message(connection, message_id(job))
         now = "was deleted" if message.deleted_at else f"reads “{preview(from_json(message.body), 200)}” now"
@@ -213,15 +250,26 @@ class NoticeHandler(ThreadHandler):
         link = await self._context.storage.read(lambda connection: threads.link(connection, link_id(job)))
         if link.thread is None:
             return Done()
+        body = from_json(job.payload["body"])
+        if "about" in job.payload:
+            body = await self._with_place(body, UUID(job.payload["about"]))
         post = Post(
             key=job.key,
             tone=Tone(job.payload["tone"]),
             author=Author(name="Threadbridge"),
-            content=Content(body=from_json(job.payload["body"])),
+            content=Content(body=body),
             actions=tuple(Action(**action) for action in job.payload["actions"]),
         )
         ref = await self.workplace(link.workspace).post(link.ref, post)
         return Done(ref=ref.post)
+
+    async def _with_place(self, body: Document, about: UUID) -> Document:
+        """The sentence with the other thread at its end: a link, where its address is known."""
+        place = await self._context.storage.read(lambda connection: threads.link(connection, about))
+        name = await self._context.storage.read(lambda connection: rooms.full_name(connection, place.room_ref))
+        url = await self.url_of(place)
+        last = Link(url=url, label=name) if url else Text(text=name)
+        return document([Paragraph(inlines=(Text(text=f"{plain(body)} "), last, Text(text=".")))])
 
     async def reconcile(self, job: Job) -> Done | None:
         link = await self._context.storage.read(lambda connection: threads.link(connection, link_id(job)))
@@ -244,6 +292,7 @@ class CardHandler(ThreadHandler):
     """Redraws a card, only when it would look different."""
 
     async def deliver(self, job: Job) -> Done:
+        await self._learn_places(link_id(job))
         link, card, first = await self._context.storage.read(partial(self._load, link_id=link_id(job)))
         version = link.card_version
         if link.thread is None or card is None or first is None:
@@ -259,15 +308,20 @@ class CardHandler(ThreadHandler):
             log.warning("A card could not be redrawn", problem=str(failure), action="card_dropped")
         return Done(work=partial(self._drawn, link=link, version=version, fingerprint=fingerprint))
 
+    async def _learn_places(self, link_id: UUID) -> None:
+        """The card links the other threads, whose addresses only their workplaces know."""
+        for other in await self._context.storage.read(partial(self._places, link_id=link_id)):
+            if other.id != link_id:
+                await self.url_of(other)
+
+    def _places(self, connection: Connection, link_id: UUID) -> list[ThreadLink]:
+        return threads.links_of(connection, threads.link(connection, link_id).conversation_id)
+
     def _load(self, connection: Connection, link_id: UUID) -> tuple[ThreadLink, Card | None, Post | None]:
         link = threads.link(connection, link_id)
-        if link.thread is None or link.first_message_id is None:
-            return link, None, None
-        conversation = repository.conversation(connection, link.conversation_id)
-        message = repository.message(connection, link.first_message_id)
-        first = self._drawer.draw(connection, link, message, 0, f"post:{link.id}:{message.id}:0")
         now = self._context.storage.now(connection)
-        return link, cards.build(connection, conversation, link, self._context.channels, now), first
+        opening = self._context.openings.draw(connection, link, now) if link.thread else None
+        return (link, None, None) if opening is None else (link, *opening)
 
     def _drawn(self, connection: Connection, link: ThreadLink, version: int, fingerprint: str) -> None:
         threads.change_link(connection, link.id, card_version=version + 1, card_hash=fingerprint)

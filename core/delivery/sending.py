@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from core.cards.drawing import Drawer
 from core.contacts import repository as contacts
 from core.contacts.models import Address
 from core.contracts.bridge import (
@@ -30,7 +31,6 @@ from core.contracts.workplace import Sign
 from core.conversations import failures, repository
 from core.conversations.cutting import Piece, pieces
 from core.conversations.models import Conversation, Message
-from core.delivery.drawing import Drawer
 from core.delivery.handler import Context, JobHandler, message_id
 from core.outbox.jobs import Done, Job
 

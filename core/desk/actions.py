@@ -10,18 +10,22 @@ from core.contracts.actions import ActionId
 from core.contracts.text import from_plain
 from core.conversations.dispatch import Dispatcher
 from core.conversations.models import Message, State
-from core.conversations.service import ConversationService, actor
+from core.conversations.service import ConversationService, actor, owns
 from core.desk.commands import HELP, until
+from core.desk.mirroring import Mirrors
 from core.desk.replies import Replies, Where
 
 
 class Actions:
     """Each runs inside the transaction of its gesture, and answers the agent in words when it cannot be done."""
 
-    def __init__(self, service: ConversationService, dispatcher: Dispatcher, replies: Replies) -> None:
+    def __init__(
+        self, service: ConversationService, dispatcher: Dispatcher, replies: Replies, mirrors: Mirrors
+    ) -> None:
         self._service = service
         self._dispatcher = dispatcher
         self._replies = replies
+        self._mirrors = mirrors
 
     def command(self, connection: Connection, where: Where, action: ActionId, argument: str) -> None:
         """A typed command; unlike the button, `!claim` also takes over from a colleague."""
@@ -29,6 +33,8 @@ class Actions:
             self._claim(connection, where, take_over=True)
         elif action is ActionId.SNOOZE:
             self._snooze(connection, where, argument or "tomorrow")
+        elif action is ActionId.MIRROR:
+            self._mirrors.add(connection, where, argument)
         else:
             self.press(connection, where, action, None, {})
 
@@ -44,6 +50,8 @@ class Actions:
                 self._reopen(connection, where)
             case ActionId.SNOOZE:
                 self._snooze(connection, where, fields.get("until", ""))
+            case ActionId.MIRROR:
+                self._mirrors.add(connection, where, fields.get("room", ""))
             case ActionId.WHO:
                 self._replies.tell(connection, where, self._who(connection, where))
             case ActionId.HELP:
@@ -66,7 +74,7 @@ class Actions:
 
     def _claim(self, connection: Connection, where: Where, *, take_over: bool) -> None:
         conversation = where.conversation
-        if conversation.owner == actor(where.agent):
+        if owns(conversation, where.agent):
             self._replies.tell(connection, where, "It is yours already.")
             return
         if conversation.owner and not take_over:

@@ -18,6 +18,7 @@ HELP = """What works in this thread:
 !resolve: close the conversation
 !reopen: open it again
 !snooze 2h (or 30m, 3d, tomorrow, monday): bring it back later
+!mirror workspace/#room: show it in that room, too
 !who: what is known about the customer
 !help: this list"""
 
@@ -28,6 +29,7 @@ _KNOWN = {
     "resolve": ActionId.RESOLVE,
     "reopen": ActionId.REOPEN,
     "snooze": ActionId.SNOOZE,
+    "mirror": ActionId.MIRROR,
     "who": ActionId.WHO,
     "help": ActionId.HELP,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from core.cards import queue as queues
-from core.cards import words
 from core.cards.card import ChannelInfo
+from core.cards.opening import Openings
 from core.contacts import repository as contacts
 from core.contracts.actions import ActionId
 from core.contracts.content import Content
@@ -20,24 +20,29 @@ from core.contracts.errors import TemporaryFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Card, Finding, FindingKind, Form, Post, Queue
 from core.contracts.richtext import Document
+from core.contracts.text import from_json, is_empty, plain
 from core.contracts.workplace import AgentProfile, Desk, RoomChange, Standing
 from core.conversations import inbox, repository, threads
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.models import Direction, Message
 from core.conversations.service import ConversationService, actor
-from core.desk import forms
+from core.conversations.threads import PostLink
+from core.desk import echoes, forms
 from core.desk.actions import Actions
-from core.desk.commands import Intent, Reading, read
+from core.desk.asking import Asking
+from core.desk.commands import Intent, read
+from core.desk.mirroring import Mirrors
+from core.desk.permissions import MEMBERS_ONLY, Permissions
 from core.desk.replies import Replies, Where
 from core.desk.rooms import Rooms
+from core.desk.searching import Searches
 from core.outbox.repository import Outbox
 from core.routing import rooms
 from core.routing.rules import Router
-from core.settings.models import ReplyMode
+from core.settings.models import CannedReply, ReplyMode
 from core.storage.storage import Storage
 
-_MEMBERS_ONLY = "Only members of the organisation can do that."
 #: What a reply can be edited into so that it is none any more.
 _KEPT = (Intent.NOTE, Intent.COMMAND, Intent.MISTYPED)
 
@@ -53,10 +58,14 @@ class DeskService(Desk):
         dispatcher: Dispatcher,
         outbox: Outbox,
         router: Router,
-        channels: dict[str, ChannelInfo],
+        channels: Mapping[str, ChannelInfo],
+        openings: Openings,
         *,
         hold: timedelta,
         guests_may_reply: bool,
+        workspaces: Collection[str],
+        canned: Sequence[CannedReply],
+        text_link: Callable[[str], Awaitable[str | None]],
         trouble: Callable[[str, str | None], None],
         troubles: Callable[[], tuple[str, ...]],
     ) -> None:
@@ -64,12 +73,15 @@ class DeskService(Desk):
         self._messages = messages
         self._dispatcher = dispatcher
         self._outbox = outbox
-        self._router = router
-        self._channels = channels
-        self._guests_may_reply = guests_may_reply
+        self._openings = openings
+        self._text_link = text_link
         self._troubles = troubles
+        self._permissions = Permissions(router, guests_may_reply=guests_may_reply)
         self._replies = Replies(service, messages, dispatcher, hold=hold)
-        self._actions = Actions(service, dispatcher, self._replies)
+        mirrors = Mirrors(service, dispatcher, self._replies, workspaces)
+        self._actions = Actions(service, dispatcher, self._replies, mirrors)
+        self._asking = Asking(self._permissions, self._replies, mirrors, channels, canned)
+        self._searches = Searches(canned)
         self._rooms = Rooms(storage, outbox, trouble)
 
     def _where(self, connection: Connection, ref: PostRef | ThreadRef, agent: AgentProfile) -> Where | None:
@@ -103,8 +115,7 @@ class DeskService(Desk):
     ) -> bool:
         where = self._where(connection, post, agent)
         if where is None:
-            names = {post.room, f"#{rooms.room_name(connection, RoomRef(workspace=post.workspace, room=post.room))}"}
-            if self._dispatcher.may_be_opening(connection, post.workspace, names):
+            if self._may_be_opening(connection, post):
                 raise TemporaryFailure("It is not known yet whether a conversation is shown in that thread.")
             return False
         if agent.standing is Standing.MACHINE or threads.post_at(connection, post) is not None:
@@ -113,13 +124,13 @@ class DeskService(Desk):
             return True
         reading = read(content.body)
         if reading.intent is Intent.COMMAND and reading.action is not None:
-            if self._may_answer(agent):
+            if self._permissions.may_answer(agent):
                 self._actions.command(connection, where, reading.action, reading.argument)
             else:
-                self._replies.tell(connection, where, _MEMBERS_ONLY)
+                self._replies.tell(connection, where, MEMBERS_ONLY)
             return True
         content = replace(content, body=reading.body)
-        why_not = self._why_note(connection, where, reading)
+        why_not = self._permissions.why_note(where, reading)
         if why_not is None:
             self._replies.reply(connection, where, content, at=at, post=post, quote=quote)
         else:
@@ -127,37 +138,6 @@ class DeskService(Desk):
             if why_not:
                 self._replies.tell(connection, where, why_not)
         return True
-
-    def _may_answer(self, agent: AgentProfile) -> bool:
-        return agent.standing is Standing.MEMBER or (agent.standing is Standing.GUEST and self._guests_may_reply)
-
-    def _why_note(self, connection: Connection, where: Where, reading: Reading) -> str | None:
-        """Why a message stays among agents: a sentence to tell its author, or "" if she knows; None: it is a reply."""
-        if not self._may_answer(where.agent):
-            return "Your message stayed in this thread: only members of the organisation answer customers."
-        if reading.intent is Intent.NOTE:
-            return ""
-        if reading.intent is Intent.MISTYPED:
-            return (
-                f"There is no command {reading.argument}, so your message was kept as a note. "
-                "Type !help for the commands, or choose “Send to customer” in the message's menu."
-            )
-        return self._refusal(where, explicit=reading.intent is Intent.EXPLICIT)
-
-    def _refusal(self, where: Where, *, explicit: bool) -> str | None:
-        mode = ReplyMode(where.conversation.reply_mode)
-        if mode is ReplyMode.NONE:
-            return "Kept as a note: this room is for information, replies from it reach nobody."
-        if mode is ReplyMode.EXPLICIT and not explicit:
-            return ""
-        owner = where.conversation.owner
-        locked = self._router.rule(where.conversation.route).lock_to_owner
-        if locked and owner and owner != actor(where.agent):
-            return (
-                f"Kept as a note: {where.conversation.owner_name} answers this customer. "
-                "Type !claim to take over, then send it again."
-            )
-        return None
 
     async def revised(self, post: PostRef, content: Content | None) -> None:
         await self._storage.write(partial(self._revised, post=post, content=content))
@@ -172,34 +152,42 @@ class DeskService(Desk):
                 )
             return
         message = repository.message(connection, found.message_id)
-        if message.direction is Direction.IN or message.deleted_at is not None:
+        where = self._authors(connection, found, message)
+        if where is None or message.deleted_at is not None:
             return
-        if found.ours and not all(post.ours for post in threads.posts_of(connection, message.id)):
-            return  # A copy: what its author does to her own post is what counts.
+        if content is not None:
+            reading = read(content.body)
+            content = replace(content, body=reading.body)
+            if reading.intent in _KEPT and message.direction is Direction.OUT:
+                self._replies.make_note(connection, where, message, content)
+                return
+        self._replies.revise(connection, where, message, content)
+
+    def _authors(self, connection: Connection, found: PostLink, message: Message) -> Where | None:
+        """Where the author of that message wrote it; None: it is the customer's, or a copy.
+
+        What an agent does to her own post counts, nothing that anybody does to its copies.
+        """
         workspace, _, agent_id = message.author.partition("/")
+        copied = found.ref.workspace != workspace or not all(
+            post.ours for post in threads.posts_of(connection, message.id)
+        )
+        if message.direction is Direction.IN or (found.ours and copied):
+            return None
         agent = AgentProfile(
             workspace=workspace,
             agent_id=agent_id,
             name=message.author_name,
             avatar_url=message.author_avatar_url,
         )
-        where = self._where(connection, found.ref, agent)
-        if where is None:
-            return
-        if content is not None:
-            reading = read(content.body)
-            content = replace(content, body=reading.body)
-            if reading.intent in _KEPT and message.direction is Direction.OUT:
-                self._replies.make_note(connection, where, message)
-                return
-        self._replies.revise(connection, where, message, content)
+        return self._where(connection, found.ref, agent)
 
     async def reacted(self, post: PostRef, agent: AgentProfile, emoji: str, *, added: bool) -> None:
         await self._storage.write(partial(self._reacted, post=post, agent=agent, emoji=emoji, added=added))
 
     def _reacted(self, connection: Connection, post: PostRef, agent: AgentProfile, emoji: str, added: bool) -> None:
         found = threads.post_at(connection, post)
-        if found is None or not self._may_answer(agent):
+        if found is None or not self._permissions.may_answer(agent):
             return
         message = repository.message(connection, found.message_id)
         where = self._where(connection, found.ref, agent)
@@ -208,14 +196,16 @@ class DeskService(Desk):
         capabilities = self._dispatcher.capabilities(message.account)
         if capabilities is None or where.conversation.reply_mode != ReplyMode.ALL:
             return
-        if not capabilities.reactions_out:
-            text = "This channel cannot show your reaction to the customer: only your colleagues see it."
-            self._replies.tell(connection, where, text, once="reaction")
-            return
-        if added == (message.reactions.get("agent") == emoji):
+        before = message.reactions.get("agent")
+        if added == (before == emoji):
             return
         changed = self._messages.react(connection, message, "agent", emoji if added else None, where.now, actor(agent))
-        self._dispatcher.change(connection, changed, "send_reaction", {"emoji": emoji if added else None})
+        self._dispatcher.show_colleagues_reaction(connection, changed, where.link.id, before)
+        if capabilities.reactions_out:
+            self._dispatcher.change(connection, changed, "send_reaction", {"emoji": emoji if added else None})
+        else:
+            text = "This channel cannot show your reaction to the customer: only your colleagues see it."
+            self._replies.tell(connection, where, text, once="reaction")
 
     async def send(self, post: PostRef, agent: AgentProfile, content: Content) -> None:
         await self._storage.write(partial(self._send, post=post, agent=agent, content=content))
@@ -224,8 +214,8 @@ class DeskService(Desk):
         where = self._where(connection, post, agent)
         if where is None:
             return
-        refusal = None if self._may_answer(agent) else "Only members of the organisation answer customers."
-        refusal = refusal or self._refusal(where, explicit=True)
+        refusal = None if self._permissions.may_answer(agent) else "Only members of the organisation answer customers."
+        refusal = refusal or self._permissions.refusal(where, explicit=True)
         found = threads.post_at(connection, post)
         message = repository.message(connection, found.message_id) if found else None
         if refusal:
@@ -249,42 +239,34 @@ class DeskService(Desk):
         if found is None or where is None:
             return
         message = repository.message(connection, found.message_id)
-        if not self._may_answer(agent):
-            self._replies.tell(connection, where, _MEMBERS_ONLY)
+        if not self._permissions.may_answer(agent):
+            self._replies.tell(connection, where, MEMBERS_ONLY)
         elif message.direction is not Direction.IN:
             self._replies.make_note(connection, where, message)
 
     async def form(self, thread: ThreadRef, agent: AgentProfile, action: str, value: str) -> Form | None:
-        return await self._storage.write(partial(self._form, thread=thread, agent=agent, action=action, value=value))
+        asked = await self._storage.write(partial(self._form, thread=thread, agent=agent, action=action, value=value))
+        return await self._whole(asked) if isinstance(asked, str) else asked
+
+    async def _whole(self, text: str) -> Form:
+        """A message to be read whole; what no dialog takes is linked as a file, where there is an address for it."""
+        link = await self._text_link(text) if len(text) > forms.FULL_TEXT else None
+        return forms.full_text(text, link)
 
     def _form(
         self, connection: Connection, thread: ThreadRef, agent: AgentProfile, action: str, value: str
-    ) -> Form | None:
+    ) -> Form | str | None:
+        """A form, or the text of a message to be read whole."""
         where = self._where(connection, thread, agent)
         if where is None or action not in forms.ASKING:
             return None
         if action == ActionId.FULL_TEXT:
             message = self._message(connection, where, value)
-            return forms.full_text(message.full_text) if message else None
-        if not self._may_answer(agent):
-            self._replies.tell(connection, where, _MEMBERS_ONLY)
-            return None
-        address = contacts.address_by_id(connection, where.conversation.address_id)
-        who = words.name_of(contacts.contact(connection, where.conversation.contact_id), address)
-        info = self._channels.get(address.account)
-        match action:
-            case ActionId.NOTE:
-                return forms.note()
-            case ActionId.SNOOZE:
-                return forms.snooze()
-            case ActionId.CORRECT:
-                return forms.correction(who)
-            case _:
-                refusal = self._refusal(where, explicit=True)
-                if refusal:
-                    self._replies.tell(connection, where, refusal)
-                    return None
-                return forms.reply(who, info.title if info else address.account)
+            if message is None or message.deleted_at is not None:
+                return None
+            body = plain(from_json(message.body))
+            return message.full_text if len(message.full_text) > len(body) else body
+        return self._asking.form(connection, where, action)
 
     def _message(self, connection: Connection, where: Where, value: str) -> Message | None:
         try:
@@ -331,18 +313,16 @@ class DeskService(Desk):
         where = self._where(connection, thread, agent)
         if where is None or not inbox.first_gesture(connection, thread.workspace, f"act:{key}", where.now):
             return
-        if not self._may_answer(agent):
-            self._replies.tell(connection, where, _MEMBERS_ONLY)
+        if not self._permissions.may_answer(agent):
+            self._replies.tell(connection, where, MEMBERS_ONLY)
             return
         message = self._message(connection, where, value)
         sends = action in (ActionId.REPLY, ActionId.CORRECT, ActionId.RETRY, ActionId.RESEND)
-        refusal = self._refusal(where, explicit=True) if sends else None
-        if refusal:
+        refusal = self._permissions.refusal(where, explicit=True) if sends else None
+        if action == ActionId.REPLY or (action == ActionId.CORRECT and text is not None):
+            self._asking.reply(connection, where, fields, text, refusal or "")
+        elif refusal:
             self._replies.tell(connection, where, refusal)
-        elif action == ActionId.REPLY or (action == ActionId.CORRECT and text is not None):
-            self._replies.reply(
-                connection, where, Content(body=text or Document()), at=where.now, post=None, hold=False
-            )
         elif action == ActionId.NOTE and text is not None:
             self._replies.note(connection, where, Content(body=text), at=where.now, post=None)
         else:
@@ -355,18 +335,46 @@ class DeskService(Desk):
         )
 
     async def restored(self, post: PostRef, content: Content) -> None:
-        raise NotImplementedError
+        await self._storage.write(partial(self._restored, post=post, content=content))
+
+    def _restored(self, connection: Connection, post: PostRef, content: Content) -> None:
+        found = threads.post_at(connection, post)
+        message = repository.message(connection, found.message_id) if found else None
+        if found is None or message is None or message.deleted_at is None:
+            return
+        where = self._authors(connection, found, message)
+        if where is not None:
+            body = read(content.body).body
+            words = None if is_empty(body) else replace(content, body=body)
+            self._replies.restore(connection, where, message, words)
 
     async def shows(self, thread: ThreadRef) -> bool:
-        raise NotImplementedError
+        return await self._storage.read(partial(self._shows, thread=thread))
+
+    def _shows(self, connection: Connection, thread: ThreadRef) -> bool:
+        known = threads.link_at(connection, thread.workspace, thread.room, thread.thread)
+        return known is not None or self._may_be_opening(connection, thread)
+
+    def _may_be_opening(self, connection: Connection, place: PostRef | ThreadRef) -> bool:
+        room = RoomRef(workspace=place.workspace, room=place.room)
+        names = {place.room, f"#{rooms.room_name(connection, room)}"}
+        return self._dispatcher.may_be_opening(connection, place.workspace, names)
 
     async def opening(self, thread: ThreadRef) -> tuple[Card, Post] | None:
-        raise NotImplementedError
+        return await self._storage.read(partial(self._opening, thread=thread))
+
+    def _opening(self, connection: Connection, thread: ThreadRef) -> tuple[Card, Post] | None:
+        link = threads.link_at(connection, thread.workspace, thread.room, thread.thread)
+        return self._openings.draw(connection, link, self._storage.now(connection)) if link else None
 
     async def search(
         self, agent: AgentProfile, kind: FindingKind, query: str, *, offset: int = 0, limit: int = 25
     ) -> Sequence[Finding]:
-        raise NotImplementedError
+        if not self._permissions.may_answer(agent):
+            return ()
+        return await self._storage.read(
+            partial(self._searches.find, agent=agent, kind=kind, query=query, offset=offset, limit=limit)
+        )
 
     async def room_changed(self, room: RoomRef, change: RoomChange, detail: str = "") -> None:
         await self._storage.write(partial(self._rooms.changed, room=room, change=change, detail=detail))
@@ -375,17 +383,4 @@ class DeskService(Desk):
         await self._storage.write(partial(self._posted, post=post, key=key))
 
     def _posted(self, connection: Connection, post: PostRef, key: str) -> None:
-        kind, _, rest = key.partition(":")
-        if kind == "post":
-            link_id, message_id, part = rest.split(":")
-            link = threads.find_link(connection, UUID(link_id))
-            if link is None:
-                return
-            if link.thread is None:
-                threads.opened(connection, link.id, post, UUID(message_id))
-                self._dispatcher.refresh_card(connection, link.conversation_id, self._storage.now(connection))
-            # Those drawn together stand there, too.
-            for shown in (key, *self._outbox.together(connection, key)):
-                _, _, message_id, part = shown.split(":")
-                threads.add_post(connection, post, link.id, UUID(message_id), int(part))
-        self._outbox.settle(connection, key, post.post)
+        echoes.note(connection, self._dispatcher, self._outbox, post, key, self._storage.now(connection))

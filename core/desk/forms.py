@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.contracts.actions import ActionId
 from core.contracts.posts import FieldKind, Form, FormField, Option
 from core.contracts.text import cut
+from core.settings.models import CannedReply
 
 _SNOOZES = (
     Option(value="1h", label="1 hour"),
@@ -13,16 +16,27 @@ _SNOOZES = (
     Option(value="monday", label="Monday, 09:00"),
     Option(value="1w", label="1 week"),
 )
-#: A modal's text has a limit; a longer mail is shown up to here.
-_FULL_TEXT = 12_000
+#: What every workplace's dialog takes; a longer text ends in a link to the whole.
+FULL_TEXT = 24_000
+#: Rooms that a list to choose from can hold.
+MOST_ROOMS = 100
 
 
-def reply(who: str, channel: str) -> Form:
+def reply(who: str, channel: str, canned: Sequence[CannedReply]) -> Form:
+    text = FormField(id="text", label="Message", kind=FieldKind.RICH_TEXT, optional=bool(canned))
+    choice = FormField(
+        id="canned",
+        label="Canned reply",
+        kind=FieldKind.SELECT,
+        options=tuple(Option(value=one.title, label=one.title) for one in canned),
+        optional=True,
+        hint="Sent as it is. If you also write a message, that follows it in the same reply.",
+    )
     return Form(
         title="Reply",
         submit="Send",
         text=f"To {who}, by {channel}.",
-        fields=(FormField(id="text", label="Message", kind=FieldKind.RICH_TEXT),),
+        fields=(choice, text) if canned else (text,),
     )
 
 
@@ -53,8 +67,36 @@ def snooze() -> Form:
     )
 
 
-def full_text(text: str) -> Form:
-    return Form(title="Full message", submit="", text=cut(text, _FULL_TEXT), fields=())
+def mirror(rooms: Sequence[tuple[str, str]]) -> Form:
+    """The rooms are (value, label)."""
+    options = tuple(Option(value=value, label=label) for value, label in rooms[:MOST_ROOMS])
+    hidden = len(rooms) - len(options)
+    more = f" {hidden} more rooms are not in the list: type !mirror workspace/#room for one of them." if hidden else ""
+    return Form(
+        title="Mirror",
+        submit="Show there",
+        text="The conversation is shown in that room too, with what was said so far. Replies from both reach the "
+        f"customer.{more}",
+        fields=(FormField(id="room", label="Room", kind=FieldKind.SELECT, options=options),),
+    )
 
 
-ASKING = frozenset({ActionId.REPLY, ActionId.NOTE, ActionId.SNOOZE, ActionId.FULL_TEXT, ActionId.CORRECT})
+def full_text(text: str, link: str | None) -> Form:
+    """The link leads to the whole, where there is one to give."""
+    shown = cut(text, FULL_TEXT)
+    if len(text) > FULL_TEXT:
+        missing = f"{len(text) - len(shown):,} more characters do not fit in here"
+        shown += f"\n\n{missing}. The whole text, for a day: {link}" if link else f"\n\n{missing}."
+    return Form(title="Full message", submit="", text=shown, fields=())
+
+
+ASKING = frozenset(
+    {
+        ActionId.REPLY,
+        ActionId.NOTE,
+        ActionId.SNOOZE,
+        ActionId.MIRROR,
+        ActionId.FULL_TEXT,
+        ActionId.CORRECT,
+    }
+)

@@ -15,7 +15,7 @@ from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action
-from core.contracts.text import from_json, is_empty, preview
+from core.contracts.text import from_json, from_plain, is_empty, preview
 from core.contracts.workplace import AgentProfile, Sign
 from core.conversations import repository, threads
 from core.conversations.cutting import pieces
@@ -27,6 +27,7 @@ from core.conversations.threads import ThreadLink
 
 #: Vendors deliver events of one moment in any order; a reply waits at least this long.
 SETTLE = timedelta(milliseconds=300)
+_DECIDED = "Nothing to do: that message is not waiting for a decision any more."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,6 @@ class Replies:
             now=where.now,
         )
         self._place(connection, where, message, post)
-        self._dispatcher.fetch(connection, message, repository.attachments_of(connection, message.id))
         self._dispatcher.send(connection, message, where.now)
         self._answered(connection, where, conversation, warnings)
         return message
@@ -114,11 +114,11 @@ class Replies:
         """Keeps words among agents."""
         message = self._messages.noted(connection, where.conversation, where.agent, content, at=at, now=where.now)
         self._place(connection, where, message, post)
-        self._dispatcher.fetch(connection, message, repository.attachments_of(connection, message.id))
         return message
 
     def _place(self, connection: Connection, where: Where, message: Message, post: PostRef | None) -> None:
-        """The agent's own post stands already; one written in a form is shown like any other."""
+        """The agent's own post stands already; one written in a form is shown like any other, with its files."""
+        waiting = self._dispatcher.fetch(connection, message, repository.attachments_of(connection, message.id))
         if post is not None:
             threads.add_post(connection, post, where.link.id, message.id, 0, ours=False)
             if message.direction is Direction.NOTE:
@@ -128,7 +128,7 @@ class Replies:
             message,
             now=where.now,
             settle=timedelta(),
-            waiting=False,
+            waiting=waiting,
             except_link=where.link.id if post else None,
         )
 
@@ -277,6 +277,7 @@ class Replies:
         changed = self._release(connection, where, message)
         if changed is not None:
             self._dispatcher.sign(connection, changed, Sign.PENDING)
+            self._dispatcher.show_change(connection, changed)
 
     def _release(self, connection: Connection, where: Where, message: Message) -> Message | None:
         """What was kept leaves; None: refused, and the agent was told why."""
@@ -303,25 +304,45 @@ class Replies:
             self._service.claim(connection, conversation, where.agent, where.now)
         self._dispatcher.refresh_card(connection, conversation.id, where.now)
 
-    def make_note(self, connection: Connection, where: Where, message: Message) -> None:
-        """A reply that has not left becomes a note."""
+    def make_note(self, connection: Connection, where: Where, message: Message, content: Content | None = None) -> None:
+        """A reply that has not left becomes a note, with these words if they changed."""
         if message.direction is Direction.NOTE:
             self.tell(connection, where, "That is a note already: only your colleagues see it.")
         elif self._dispatcher.withdraw(connection, message):
+            if content is not None and from_json(message.body) != content.body:
+                message = self._messages.revise(connection, message, content, where.now)
             repository.change_message(
                 connection, message.id, direction=Direction.NOTE.value, revision=message.revision + 1
             )
-            self._dispatcher.sign(connection, repository.message(connection, message.id), Sign.NOTE)
+            changed = repository.message(connection, message.id)
+            self._dispatcher.sign(connection, changed, Sign.NOTE)
+            self._dispatcher.show_change(connection, changed)
             self.tell(connection, where, "Kept as a note: the customer does not get it.")
         else:
             self.tell(
                 connection, where, "Too late: it is on its way to the customer. Deleting it may still take it back."
             )
 
+    def restore(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
+        """The agent brought back what she had deleted; nothing is sent by that alone."""
+        if message.direction is Direction.NOTE:
+            changed = self._messages.restored(connection, message, content, where.now, kept=False)
+        elif message.status is not DeliveryStatus.CANCELLED and self._dispatcher.keeps_it(connection, message):
+            # What she has is what she was sent.
+            changed = self._messages.restored(connection, message, None, where.now, kept=False)
+        else:
+            # Deleted when its outcome was in doubt: nobody knows.
+            doubtful = message.status is DeliveryStatus.CANCELLED and repository.pieces(connection, message.id)
+            has = "the customer may have a part of it" if doubtful else "the customer does not have it"
+            changed = self._messages.restored(connection, message, content, where.now, kept=True)
+            self._dispatcher.sign(connection, changed, Sign.NOTE)
+            self.tell(connection, where, f"Restored here, {has}; choose “Send to customer” to send it.")
+        self._dispatcher.show_change(connection, changed, except_link=where.link.id)
+
     def retry(self, connection: Connection, where: Where, message: Message) -> None:
         """A person decided to send again what failed."""
         if message.status is not DeliveryStatus.FAILED:
-            self.tell(connection, where, "Nothing to do: that message is not waiting for a decision any more.")
+            self.tell(connection, where, _DECIDED)
             return
         # Without a dead job the vendor had taken it, and reported the failure later.
         afresh = not self._dispatcher.retry(connection, message)
@@ -329,18 +350,34 @@ class Replies:
         if afresh:
             self._dispatcher.send(connection, changed, where.now)
         self._dispatcher.sign(connection, changed, Sign.PENDING)
+        self._decided(connection, where, changed, "it is sent again")
+
+    def _decided(self, connection: Connection, where: Where, message: Message, what: str) -> None:
+        """The same buttons stand in the other threads: there it is said who pressed them."""
+        words = preview(from_json(message.body), 80) or "a file"
+        self._dispatcher.notice(
+            connection,
+            message.conversation_id,
+            from_plain(f"{where.agent.name} decided about “{words}”: {what}."),
+            key=f"decided:{message.id}:{where.now.isoformat()}",
+            except_link=where.link.id,
+        )
 
     def arrived(self, connection: Connection, where: Where, message: Message) -> None:
         """A person knows that a message whose outcome was unknown did arrive."""
         if message.status is DeliveryStatus.FAILED and self._dispatcher.settle(connection, message):
             self._messages.advance(connection, message, DeliveryStatus.SENT, where.now)
             self._dispatcher.sign(connection, message, Sign.DELIVERED)
+            self._decided(connection, where, message, "it arrived")
+        else:
+            self.tell(connection, where, _DECIDED)
 
     def discard(self, connection: Connection, where: Where, message: Message) -> None:
         """A person gives up on what failed."""
         if message.status is not DeliveryStatus.FAILED:
-            self.tell(connection, where, "Nothing to do: that message is not waiting for a decision any more.")
+            self.tell(connection, where, _DECIDED)
             return
         self._messages.advance(connection, message, DeliveryStatus.CANCELLED, where.now)
         self._dispatcher.discard(connection, message)
+        self._decided(connection, where, message, "it is not sent again")
         self.tell(connection, where, "Discarded: it is not sent again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, String, Table, select
@@ -38,9 +39,40 @@ def closed_rooms(connection: Connection) -> list[tuple[RoomRef, str, str]]:
     return [(RoomRef(workspace=row.workspace, room=row.room), row.name, row.closed) for row in rows]
 
 
+def usable(connection: Connection, workspaces: Collection[str], limit: int | None = None) -> list[tuple[RoomRef, str]]:
+    """(room, name) of those that can be posted in, by workspace and name."""
+    query = select(rooms).where(rooms.c.closed == "", rooms.c.workspace.in_(list(workspaces)))
+    # What the settings name and nobody has found yet.
+    query = query.where(rooms.c.room.not_like("#%")).order_by(rooms.c.workspace, rooms.c.name, rooms.c.room)
+    rows = connection.execute(query.limit(limit))
+    return [(RoomRef(workspace=row.workspace, room=row.room), row.name) for row in rows]
+
+
+def why_closed(connection: Connection, ref: RoomRef) -> str:
+    """Why nothing can be posted there, or ""; a room may be known by its id and by the name in the settings."""
+    names = {ref.room}
+    if ref.room.startswith("#"):
+        names.add(named(connection, ref.workspace, ref.room) or ref.room)
+    query = select(rooms.c.closed).where(rooms.c.workspace == ref.workspace, rooms.c.room.in_(sorted(names)))
+    return max(connection.execute(query).scalars(), default="")
+
+
+def full_name(connection: Connection, ref: RoomRef) -> str:
+    """`workspace/#name`, as people call it and the settings may."""
+    if ref.room.startswith("#"):
+        return f"{ref.workspace}/{ref.room}"
+    name = room_name(connection, ref)
+    return f"{ref.workspace}/#{name}" if name else f"{ref.workspace}/{ref.room}"
+
+
 def is_closed(connection: Connection, ref: RoomRef) -> bool:
     query = select(rooms.c.closed).where(rooms.c.workspace == ref.workspace, rooms.c.room == ref.room)
     return bool(connection.execute(query).scalar())
+
+
+def is_known(connection: Connection, ref: RoomRef) -> bool:
+    query = select(rooms.c.room).where(rooms.c.workspace == ref.workspace, rooms.c.room == ref.room)
+    return connection.execute(query).first() is not None
 
 
 def is_shared(connection: Connection, ref: RoomRef) -> bool:

@@ -14,7 +14,7 @@ from core.settings.references import Place
 #: Keys whose values are not shown, whatever type an adapter gave them.
 SECRET_KEY = re.compile(r"token|secret|password|passwd|key|credential|database|dsn", re.IGNORECASE)
 
-LISTS = ("accounts", "workspaces", "routes")
+LISTS = ("accounts", "workspaces", "routes", "canned_replies")
 
 
 def did_you_mean(word: str, known: Iterable[str], *, what: str) -> str:
@@ -31,7 +31,7 @@ def label(place: Place, data: Mapping[str, Any]) -> str:
     if len(place) >= 2 and place[0] in LISTS and isinstance(place[1], int):
         items = data.get(str(place[0]))
         item = items[place[1]] if isinstance(items, list) and place[1] < len(items) else {}
-        name = item.get("name") if isinstance(item, dict) else None
+        name = item.get("title" if place[0] == "canned_replies" else "name") if isinstance(item, dict) else None
         table = f'[[{place[0]}]] "{name}"' if isinstance(name, str) else f"[[{place[0]}]] number {place[1] + 1}"
         return f"{table}, {dotted(place[2:])}" if len(place) > 2 else table
     return dotted(place)

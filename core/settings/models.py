@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from core.contracts.bridge import Proof
+from core.contracts.text import is_blank
 
 MIB = 1024 * 1024
 
@@ -134,6 +135,21 @@ class DeskSettings(Frozen):
     language: str = Field(default="en", min_length=2)
 
 
+class CannedReply(Frozen):
+    """A text that agents choose instead of typing it."""
+
+    #: What it is chosen by.
+    title: str = Field(min_length=1, max_length=75)
+    text: str = Field(min_length=1, max_length=4_000)
+
+    @field_validator("title", "text")
+    @classmethod
+    def _something(cls, value: str) -> str:
+        if is_blank(value):
+            raise ValueError("there is nothing in it")
+        return value.strip()
+
+
 class Limits(Frozen):
     """What is refused; sizes may be written "25 MiB"."""
 
@@ -161,6 +177,8 @@ class Settings(Frozen):
     #: Where troubles are told; the default room if not set.
     operators_room: RoomName | None = None
     desk: DeskSettings = DeskSettings()
+    #: In the order in which they are offered; as many as a list that is chosen from can hold.
+    canned_replies: tuple[CannedReply, ...] = Field(default=(), max_length=100)
     limits: Limits = Limits()
     #: Values that "env:" and "file:" brought, so that logs can black them out.
     secrets: tuple[SecretStr, ...] = Field(default=(), repr=False, exclude=True)

@@ -86,11 +86,9 @@ class _Reader:
         offices: Mapping[str, WorkplaceSpec[Any]],
     ) -> None:
         self.references = references
-        # What a customer writes may look like a reference, so rules about words hold none.
-        routes = data.pop("routes", None)
-        self.data: dict[str, Any] = references.resolve(data)
-        if routes is not None:
-            self.data["routes"] = routes
+        # What people write may look like a reference, so rules about words and texts for customers hold none.
+        literal: dict[str, Any] = {key: data.pop(key) for key in ("routes", "canned_replies") if key in data}
+        self.data: dict[str, Any] = {**references.resolve(data), **literal}
         self.channels = channels
         self.offices = offices
         self.problems: list[str] = []
@@ -165,6 +163,11 @@ class _Reader:
             for name, count in Counter(self._column(key, "name")).items():
                 if count > 1:
                     self.problems.append(f'[[{key}]] "{name}": {count} tables have this name; each needs its own.')
+        for title, count in Counter(title.strip() for title in self._column("canned_replies", "title")).items():
+            if count > 1:
+                self.problems.append(
+                    f'[[canned_replies]] "{title[:80]}": {count} tables have this title; each needs its own.'
+                )
         if not self.data.get("accounts"):
             self.problems.append("[[accounts]]: there is none, so no customer can write; add one.")
         if not self.data.get("workspaces"):

@@ -17,7 +17,7 @@ from core.contracts.posts import Action, Author, Post, QuotePreview, Tone
 from core.contracts.text import from_json, from_plain, plain, preview
 from core.contracts.workplace import WorkplaceCapabilities
 from core.conversations import repository, threads
-from core.conversations.cutting import file_part, post_parts
+from core.conversations.cutting import file_part, post_parts, shown
 from core.conversations.models import Direction, Message, StoredAttachment
 from core.conversations.threads import ThreadLink
 
@@ -30,10 +30,13 @@ class Drawer:
         files: Files,
         channels: Mapping[str, ChannelInfo],
         workspaces: Mapping[str, WorkplaceCapabilities],
+        titles: Mapping[str, str],
     ) -> None:
         self._files = files
         self._channels = channels
         self._workspaces = workspaces
+        #: What the workplace of each workspace is called.
+        self._titles = titles
 
     def draw(self, connection: Connection, link: ThreadLink, message: Message, part: int, key: str) -> Post | None:
         """One part of a message; None: it has no such part any more."""
@@ -43,13 +46,13 @@ class Drawer:
         return Post(
             key=key,
             tone=_TONES[message.direction],
-            author=self._author(connection, message),
+            author=self._author(connection, link, message),
             content=content,
             quote=self._quote(connection, link, message) if part == 0 else None,
             actions=self._actions(connection, link, message, part),
             edited=message.edited_at is not None,
             deleted=message.deleted_at is not None,
-            reactions=tuple(message.reactions.values()) if part == 0 else (),
+            reactions=tuple(emoji for who, emoji in message.reactions.items() if who == "customer" and part == 0),
         )
 
     def together(self, posts: Sequence[Post]) -> Post:
@@ -89,9 +92,12 @@ class Drawer:
             alt=stored.alt,
         )
 
-    def _author(self, connection: Connection, message: Message) -> Author:
+    def _author(self, connection: Connection, link: ThreadLink, message: Message) -> Author:
         if message.direction is not Direction.IN:
-            return Author(name=message.author_name, avatar_url=message.author_avatar_url)
+            home = message.author.partition("/")[0]
+            title = self._titles.get(home, "") if home != link.workspace else ""
+            name = f"{message.author_name} ({title})" if title else message.author_name
+            return Author(name=name, avatar_url=message.author_avatar_url)
         address = contacts.address_by_id(connection, message.address_id)
         contact = contacts.contact(connection, address.contact_id)
         info = self._channels.get(message.account)
@@ -104,15 +110,18 @@ class Drawer:
             return None
         post = next(iter(threads.posts_in(connection, link.id, quoted.id)), None)
         return QuotePreview(
-            author=self._author(connection, quoted).name,
+            author=self._author(connection, link, quoted).name,
             text=preview(from_json(quoted.body), 200) or "📎",
             post=post.ref if post else None,
         )
 
     def _actions(self, connection: Connection, link: ThreadLink, message: Message, part: int) -> tuple[Action, ...]:
-        shown = from_json(message.body)
-        last = len(post_parts(shown, self._workspaces[link.workspace])) - 1
-        if part != last or len(message.full_text.strip()) <= len(plain(shown).strip()) + 20:
+        body = from_json(message.body)
+        last = len(post_parts(body, self._workspaces[link.workspace])) - 1
+        if part != last or message.deleted_at is not None:
+            return ()
+        whole = max(len(message.full_text.strip()) - 20, len(plain(body).strip()))
+        if whole <= len(plain(shown(body)).strip()):
             return ()
         return (Action(id=ActionId.FULL_TEXT, label="Show full message", value=str(message.id), asks=True),)
 
