@@ -9,7 +9,7 @@ from core.contracts.places import ThreadRef
 from core.contracts.posts import FieldKind, Form, FormField, Queue, QueueItem
 from core.contracts.richtext import Document
 from core.contracts.text import cut, from_plain, line, markdown, normalise, safe_url
-from plugins.teams.elements import Element, container, elements, rich, run, small
+from plugins.teams.elements import Element, container, elements, literal, rich, run, small
 from plugins.teams.render import CARD_TYPE, Addresses, Json, activity, buttons
 from plugins.teams.sizes import MAX_SIZE, fits, shortened, weight
 
@@ -174,7 +174,7 @@ def _task(form: Form, asked: Asked, top: list[Element]) -> Json:
 
 
 def _input(field: FormField) -> list[Element]:
-    label = line(field.label, limit=MAX_LABEL) or field.id
+    label = literal(line(field.label, limit=MAX_LABEL)) or field.id
     drawn: Element = {"id": f"{FIELD}{field.id}", "label": label}
     if not field.optional:
         drawn |= {"isRequired": True, "errorMessage": f"{label} is missing."}
@@ -202,4 +202,4 @@ def _input(field: FormField) -> list[Element]:
 
 
 def _choice(value: str, label: str) -> Json:
-    return {"title": line(label, limit=MAX_OPTION) or value[:MAX_OPTION] or "–", "value": value}
+    return {"title": literal(line(label, limit=MAX_OPTION)) or value[:MAX_OPTION] or "–", "value": value}

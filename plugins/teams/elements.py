@@ -75,8 +75,13 @@ def rich(*runs: Element, **more: Any) -> Element:
 
 
 def small(words: str, **more: Any) -> list[Element]:
-    """A line of small print; none if there is nothing to say."""
-    return [rich(run(words.strip(), **SUBTLE), spacing="Small", **more)] if words.strip() else []
+    """Small print; nothing if there is nothing to say."""
+    lines = [line for line in words.strip().split("\n") if line.strip()]
+    first = {"spacing": "Small", **more}
+    return [
+        rich(run(line, **SUBTLE), **(first if number == 0 else {"spacing": "None"}))
+        for number, line in enumerate(lines)
+    ]
 
 
 def container(items: list[Element], **more: Any) -> Element:

@@ -85,7 +85,7 @@ def opening_card(card: Card, first: Post, thread: ThreadRef | None, to: Addresse
         container(_preview(first), style="emphasis", spacing="Medium"),
         *_facts(card.facts),
         *_links(card.links, to),
-        *small(cut(card.hint, MAX_LINE), separator=True),
+        *small(cut(card.hint, MAX_LINE), spacing="Medium", separator=True),
     ]
     return _card(first.key, items, buttons((*card.actions, *first.actions), thread))
 
@@ -113,8 +113,8 @@ def _activity(card: Json, words: str) -> Json:
 
 def _card(key: str, items: list[Element], row: list[Json], boxed: Json | None = None) -> Json:
     named = {"id": f"{KEY}{key}"} if key else {}
-    # Room for the summary and what is around it.
-    room = MAX_SIZE - weight([row, boxed]) - 12 * (MAX_SUMMARY + len(key)) - 2_000
+    # Room for the summary, an emoji being 24 bytes, and for what is around it.
+    room = MAX_SIZE - weight([row, boxed, key]) - 24 * MAX_SUMMARY - 2_000
     card: Json = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -295,7 +295,7 @@ def _preview(first: Post) -> list[Element]:
 def _facts(facts: Sequence[Fact]) -> list[Element]:
     rows: list[Element] = []
     for fact in facts[:MAX_FACTS]:
-        label, value = line(fact.label, limit=100), line(fact.value, limit=500)
+        label, value = line(fact.label, limit=60), line(fact.value, limit=500)
         if label and value:
             columns = [
                 {"type": "Column", "width": "110px", "items": [rich(run(label, isSubtle=True))]},
