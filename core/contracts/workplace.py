@@ -125,10 +125,12 @@ class Desk(Protocol):
         *,
         at: datetime,
         quote: PostRef | None = None,
+        internal: bool = False,
     ) -> bool:
         """A person wrote in a thread, at that time by the vendor's clock. False: no conversation is shown there.
 
-        The core decides whether it is a reply, a note or a `!` command, and takes each post once.
+        The core decides whether it is a reply, a note or a `!` command, and takes each post once. `internal`: it holds
+        what only colleagues may see, so it is no reply whatever it says.
         """
         ...
 

@@ -43,6 +43,7 @@ from core.routing.rules import Router
 from core.settings.models import CannedReply, ReplyMode
 from core.storage.storage import Storage
 
+INTERNAL = "Kept as a note: it names another conversation, which only colleagues may see."
 #: What a reply can be edited into so that it is none any more.
 _KEPT = (Intent.NOTE, Intent.COMMAND, Intent.MISTYPED)
 
@@ -98,10 +99,17 @@ class DeskService(Desk):
         )
 
     async def said(
-        self, post: PostRef, agent: AgentProfile, content: Content, *, at: datetime, quote: PostRef | None = None
+        self,
+        post: PostRef,
+        agent: AgentProfile,
+        content: Content,
+        *,
+        at: datetime,
+        quote: PostRef | None = None,
+        internal: bool = False,
     ) -> bool:
         return await self._storage.write(
-            partial(self._said, post=post, agent=agent, content=content, at=at, quote=quote)
+            partial(self._said, post=post, agent=agent, content=content, at=at, quote=quote, internal=internal)
         )
 
     def _said(
@@ -112,6 +120,7 @@ class DeskService(Desk):
         content: Content,
         at: datetime,
         quote: PostRef | None,
+        internal: bool,
     ) -> bool:
         where = self._where(connection, post, agent)
         if where is None:
@@ -130,7 +139,7 @@ class DeskService(Desk):
                 self._replies.tell(connection, where, MEMBERS_ONLY)
             return True
         content = replace(content, body=reading.body)
-        why_not = self._permissions.why_note(where, reading)
+        why_not = INTERNAL if internal else self._permissions.why_note(where, reading)
         if why_not is None:
             self._replies.reply(connection, where, content, at=at, post=post, quote=quote)
         else:

@@ -27,9 +27,16 @@ class RecordingDesk:
         self._changed = asyncio.Condition()
 
     async def said(
-        self, post: PostRef, agent: AgentProfile, content: Content, *, at: datetime, quote: PostRef | None = None
+        self,
+        post: PostRef,
+        agent: AgentProfile,
+        content: Content,
+        *,
+        at: datetime,
+        quote: PostRef | None = None,
+        internal: bool = False,
     ) -> bool:
-        await self._note("said", post=post, agent=agent, content=content, at=at, quote=quote)
+        await self._note("said", post=post, agent=agent, content=content, at=at, quote=quote, internal=internal)
         return True
 
     async def revised(self, post: PostRef, content: Content | None) -> None:
