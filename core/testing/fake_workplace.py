@@ -71,6 +71,8 @@ class FakeWorkplace:
             case "revised":
                 gone = event["text"] is None
                 await desk.revised(PostRef(**event["post"]), None if gone else _content(event))
+            case "restored":
+                await desk.restored(PostRef(**event["post"]), _content(event))
             case "reacted":
                 post, emoji = PostRef(**event["post"]), str(event["emoji"])
                 await desk.reacted(post, await self._who(event), emoji, added=bool(event["added"]))
@@ -122,7 +124,7 @@ class FakeWorkplace:
         await self._do("update_opening", thread.thread, lambda: self._tool.redraw(ref, first, card))
 
     async def find(self, room: RoomRef, thread: ThreadRef | None, key: str, since: datetime) -> PostRef | None:
-        found: PostRef | None = await self._do("find", room.room, lambda: self._tool.by_key(room, key))
+        found: PostRef | None = await self._do("find", room.room, lambda: self._tool.by_key(room, thread, key))
         return found
 
     async def whisper(self, thread: ThreadRef, agent_id: str, text: str, actions: Sequence[Action] = ()) -> None:

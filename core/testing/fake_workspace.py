@@ -7,7 +7,7 @@ import itertools
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from core.contracts.content import Content, Rate
 from core.contracts.errors import DestinationUnavailable, FailureReason, PermanentFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Action, Card, Form, Post, Queue
+from core.contracts.text import from_plain, preview
 from core.contracts.workplace import AgentProfile, RoomChange, Sign, Standing, WorkplaceCapabilities, WorkplaceSpec
 from core.testing.fake_workplace import FakeWorkplace, FakeWorkplaceSettings
 from core.testing.faults import Faults
@@ -22,6 +23,9 @@ from core.testing.faults import Faults
 CAPABILITIES = WorkplaceCapabilities(
     max_text=3_000, room_rate=Rate(gap=timedelta(milliseconds=1), burst=100), max_file=10 * 1024 * 1024
 )
+
+#: Characters of the first message in an opening that does not hold it.
+PREVIEW = 100
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class FakeWorkspace:
         workspace: str = "fake",
         capabilities: WorkplaceCapabilities = CAPABILITIES,
         echoes: bool = True,
+        opening_holds_message: bool = True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         #: The workspace's name in the settings.
@@ -106,6 +111,8 @@ class FakeWorkspace:
         self.twice = False
         #: Our own posts come back as events.
         self.echoes = echoes
+        #: False: an opening shows the beginning of its message only.
+        self.opening_holds_message = opening_holds_message
         self._clock = clock
         self._numbers = itertools.count(1)
         self._changed = asyncio.Condition()
@@ -113,7 +120,7 @@ class FakeWorkspace:
             name=name,
             title=name.capitalize(),
             settings=FakeWorkplaceSettings,
-            capabilities=capabilities,
+            capabilities=replace(capabilities, opening_holds_message=opening_holds_message, echoes=echoes),
             build=lambda settings, desk, runtime: FakeWorkplace(self, settings, desk, runtime),
         )
 
@@ -159,6 +166,11 @@ class FakeWorkspace:
     async def deletes(self, post: PostRef) -> None:
         self.find(post).deleted = True
         await self._tell("revised", post, post=asdict(post), text=None)
+
+    async def restores(self, post: PostRef) -> None:
+        """Undoes a delete."""
+        self.find(post).deleted = False
+        await self._tell("restored", post, post=asdict(post), text=self.find(post).text)
 
     async def reacts(self, agent: AgentProfile, post: PostRef, emoji: str, *, added: bool = True) -> None:
         await self._tell("reacted", post, agent=agent.agent_id, post=asdict(post), emoji=emoji, added=added)
@@ -228,7 +240,7 @@ class FakeWorkspace:
         self._check(room.room)
         thread = ThreadRef(workspace=room.workspace, room=room.room, thread=self._stamp())
         ref = PostRef(**asdict(thread), post=thread.thread)
-        opening = FakePost(ref=ref, post=first, files=_files(first.content))
+        opening = FakePost(ref=ref, post=self._opening(first), files=_files(first.content))
         self.threads.append(FakeThread(ref=thread, cards=[card], posts=[opening]))
         return thread
 
@@ -243,13 +255,23 @@ class FakeWorkspace:
         if shown.post is None:
             raise PermanentFailure("Only our own posts can be edited.", reason=FailureReason.UNSUPPORTED)
         shown.before.append(shown.post)
-        shown.post = post
+        shown.post = post if card is None else self._opening(post)
         if card is not None:
             self.thread(ref).cards.append(card)
 
-    def by_key(self, room: RoomRef, key: str) -> PostRef | None:
-        posts = (post for thread in self.threads if thread.ref.room == room.room for post in thread.posts)
-        return next((post.ref for post in posts if post.post is not None and post.post.key == key), None)
+    def _opening(self, first: Post) -> Post:
+        if self.opening_holds_message:
+            return first
+        return replace(first, content=Content(body=from_plain(preview(first.content.body, PREVIEW))))
+
+    def by_key(self, room: RoomRef, within: ThreadRef | None, key: str) -> PostRef | None:
+        """Our post with that key: an opening, or one in that thread."""
+        for thread in self.threads:
+            if thread.ref.room == room.room and within in (None, thread.ref):
+                for post in thread.posts[:1] if within is None else thread.posts:
+                    if post.post is not None and post.post.key == key:
+                        return post.ref
+        return None
 
     def find(self, ref: PostRef) -> FakePost:
         """The post, also a deleted one. Raises PermanentFailure."""

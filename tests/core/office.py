@@ -32,11 +32,14 @@ from core.testing.fakes import (
 
 SHOP = "shop"
 SUPPORT = RoomRef(workspace=SHOP, room="R1")
+#: The second workspace, where there is one, and its room.
+BRANCH = "branch"
+COUNTER = RoomRef(workspace=BRANCH, room="R1")
 
 
 @dataclass(kw_only=True)
 class Office:
-    """One account, one workspace, one room, three people, and the process between them."""
+    """One account, one or two workspaces, a room in each, three people, and the process between them."""
 
     app: App
     channel: FakeChannel
@@ -44,6 +47,8 @@ class Office:
     bea: AgentProfile
     omar: AgentProfile
     guest: AgentProfile
+    #: The second workspace.
+    branch: FakeWorkspace | None = None
 
     async def opened(self, customer: FakeCustomer, text: str = "Hello", **more: Any) -> FakeThread:
         """She writes for the first time; the thread that opens."""
@@ -69,7 +74,8 @@ class Office:
         """Until the core has kept what the channel and the workspace had for it."""
         while True:
             behind = len(self.channel.updates) - await self._position("bridge:line")
-            behind += len(self.tool.events) - await self._position(f"workspace:{SHOP}")
+            for tool in filter(None, (self.tool, self.branch)):
+                behind += len(tool.events) - await self._position(f"workspace:{tool.workspace}")
             if not behind:
                 return
             await asyncio.sleep(0.01)
@@ -128,31 +134,40 @@ async def open_office(
     hold: float = 0.0,
     routes: tuple[RouteSettings, ...] = (),
     operators_room: str | None = None,
+    branch: FakeWorkspace | None = None,
+    **more: Any,
 ) -> AsyncIterator[Office]:
-    """Runs one process of Threadbridge until the block ends."""
+    """Runs one process of Threadbridge until the block ends; `more` are further settings."""
     channel = channel or FakeChannel("line", capabilities=EVERYTHING)
     tool = tool or FakeWorkspace("office", workspace=SHOP)
     tool.room_names.setdefault(SUPPORT.room, "support")
     bea, omar = _person("bea", "Bea"), _person("omar", "Omar")
     guest = _person("gil", "Gil", Standing.GUEST)
     tool.people |= {person.agent_id: person for person in (bea, omar, guest)}
+    tools = (tool,) if branch is None else (tool, branch)
+    if branch is not None:
+        branch.room_names.setdefault(COUNTER.room, "counter")
     settings = Settings(
         data_dir=folder / "data",
         database=database or f"sqlite:///{folder}/threadbridge.db",
         web=Web(port=0),
         accounts=(AccountSettings(name="line", channel=channel.name, options=FakeSettings()),),
-        workspaces=(WorkspaceSettings(name=SHOP, workplace="office", options=FakeWorkplaceSettings()),),
+        workspaces=tuple(
+            WorkspaceSettings(name=one.workspace, workplace=one.spec.name, options=FakeWorkplaceSettings())
+            for one in tools
+        ),
         default_room=f"{SHOP}/{SUPPORT.room}",
         operators_room=operators_room,
         routes=routes,
         desk=DeskSettings(hold_seconds=hold),
+        **more,
     )
-    with installed(channel.spec, tool.spec):
+    with installed(channel.spec, *(one.spec for one in tools)):
         async with App(settings, probe_seconds=0.1) as app:
             stop = asyncio.Event()
             running = asyncio.create_task(app.run(stop))
             try:
-                yield Office(app=app, channel=channel, tool=tool, bea=bea, omar=omar, guest=guest)
+                yield Office(app=app, channel=channel, tool=tool, bea=bea, omar=omar, guest=guest, branch=branch)
                 assert not running.done(), running
             finally:
                 stop.set()
