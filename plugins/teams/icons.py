@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import pairwise
 from math import ceil, floor, hypot, isqrt
 
 Point = tuple[float, float]
@@ -59,7 +60,7 @@ def _paint(pixels: list[Colour], scale: float, line: list[Point], width: float, 
     """Draws a line with round ends; a pixel that it covers in part gets a part of its ink."""
     size = isqrt(len(pixels))
     covered: dict[int, float] = {}
-    for start, end in zip(line, line[1:], strict=False):
+    for start, end in pairwise(line):
         columns, rows = (
             range(
                 max(0, floor((min(start[axis], end[axis]) - width) * scale + size / 2) - 1),
