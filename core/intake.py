@@ -168,9 +168,14 @@ class Intake:
             self._reachability(connection, account, event, now)
         elif isinstance(event, ReadUpTo):
             if not self._read_up_to(connection, account, event, now):
-                self._park(connection, account, event, event.external_id, raw, now)
+                inbox.take_turns(connection, account, event.external_id)
+                if not self._read_up_to(connection, account, event, now):
+                    self._park(connection, account, event, event.external_id, raw, now)
         elif isinstance(event, MessageEdited | MessageDeleted | ReactionChanged | StatusChanged):
             subject = repository.message_by_external(connection, account, event.external_id)
+            if subject is None:
+                inbox.take_turns(connection, account, event.external_id)
+                subject = repository.message_by_external(connection, account, event.external_id)
             if subject is None:
                 self._park(connection, account, event, event.external_id, raw, now)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, String, Table, delete, select
+from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, String, Table, delete, func, select
 
 from core.contracts.bridge import Event
 from core.storage.base import Moment, metadata
@@ -84,8 +84,18 @@ def park(connection: Connection, account: str, event: Event, external_id: str, r
     )
 
 
+def take_turns(connection: Connection, account: str, external_id: str) -> None:
+    """Whoever parks for a message and whoever brings it wait for each other, or both would miss what the other did.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{account}:{external_id}", 0))))
+
+
 def unpark(connection: Connection, account: str, external_id: str) -> list[tuple[str, bytes]]:
     """(event id, raw item) of what waited for that message, oldest first; taken out."""
+    take_turns(connection, account, external_id)
     waiting = (early_events.c.account == account) & (early_events.c.external_id == external_id)
     query = select(early_events.c.event_id, early_events.c.raw).where(waiting)
     rows = connection.execute(query.order_by(early_events.c.received_at, early_events.c.event_id)).all()
