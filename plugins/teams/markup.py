@@ -16,6 +16,9 @@ MAX_TAG = 8_000
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
 _ATTRIBUTE = re.compile(r"([^\s=/>\"']++)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++)))?+")
 
+#: Python refuses to read such a number; it names no character anyway.
+_ENDLESS = re.compile(r"&#[0-9]{9,};?")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
@@ -36,10 +39,10 @@ def tokens(source: str) -> Iterator[str | Tag]:
     while at < len(source):
         begin = source.find("<", at)
         if begin < 0 or count >= MAX_TAGS:
-            yield html.unescape(source[at:])
+            yield decoded(source[at:])
             return
         if begin > at:
-            yield html.unescape(source[at:begin])
+            yield decoded(source[at:begin])
         count += 1
         found = _TAG.match(source, begin, begin + MAX_TAG)
         if found:
@@ -53,7 +56,10 @@ def tokens(source: str) -> Iterator[str | Tag]:
             at = begin + 1
 
 
+def decoded(text: str) -> str:
+    """Text with its entities replaced by what they stand for."""
+    return html.unescape(_ENDLESS.sub("\ufffd", text))
+
+
 def _attributes(source: str) -> dict[str, str]:
-    return {
-        found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "") for found in _ATTRIBUTE.finditer(source)
-    }
+    return {found[1].lower(): decoded(found[2] or found[3] or found[4] or "") for found in _ATTRIBUTE.finditer(source)}

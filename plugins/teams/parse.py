@@ -13,7 +13,7 @@ from core.contracts.richtext import Document, Inline, Mention, Paragraph, Text, 
 from core.contracts.text import file_name, from_plain, normalise
 from plugins.teams.compose import inserted
 from plugins.teams.places import room_of, root_of
-from plugins.teams.reading import Named, Picture, Reader, find
+from plugins.teams.reading import Mentioned, Named, Picture, Reader
 from plugins.teams.render import CARD_TYPE
 
 Json = Mapping[str, Any]
@@ -25,6 +25,7 @@ DOWNLOAD_TYPE = "application/vnd.microsoft.teams.file.download.info"
 IMAGE, DOWNLOAD, HOSTED, FILE = "image:", "download:", "hosted:", "file:"
 #: More than Teams' composer takes at once.
 MAX_FILES = 20
+MAX_ATTACHMENTS = 100
 #: Longest address of a picture that is kept.
 MAX_SOURCE = 4_000
 _HOSTED = re.compile(r"/hostedContents/([^/|]+)/\$value")
@@ -47,12 +48,13 @@ class Said:
 def said(activity: Json, bot_id: str) -> Said:
     """What a message says and carries; of mentions only that of `bot_id` is taken off."""
     named = [_named(entity, activity, bot_id) for entity in _mentions(activity)]
-    attachments = [one for one in activity.get("attachments") or () if isinstance(one, dict)]
+    mentioned = Mentioned(named)
+    attachments = [one for one in (activity.get("attachments") or ())[:MAX_ATTACHMENTS] if isinstance(one, dict)]
     pages = [str(one.get("content") or "") for one in attachments if one.get("contentType") == HTML]
     if not pages and activity.get("textFormat") == "xml":
         pages = [str(activity.get("text") or "")]
-    reader = Reader("<p></p>".join(pages), named)
-    body = reader.document() if pages else _of_text(str(activity.get("text") or ""), named)
+    reader = Reader("<p></p>".join(pages), mentioned)
+    body = reader.document() if pages else _of_text(str(activity.get("text") or ""), mentioned)
     cards = [inserted(one.get("content")) for one in attachments if one.get("contentType") == CARD_TYPE]
     for words, _ in cards:
         body = document([*body.blocks, *from_plain(normalise(words)).blocks])
@@ -90,13 +92,13 @@ def _kind_of(who: str, activity: Json) -> str:
     return "user" if is_user else "group"
 
 
-def _of_text(text: str, named: Sequence[Named]) -> Document:
+def _of_text(text: str, mentioned: Mentioned) -> Document:
     """A message without HTML: mentions are tags in it, everything else stands as it was typed."""
     inlines: list[Inline] = []
     end, ours = 0, False
     text = text.replace("&nbsp;", " ").replace("\u00a0", " ")
     for token in _AT.finditer(text):
-        found = find(named, " ".join(normalise(token[1]).split()), "")
+        found = mentioned.find(" ".join(normalise(token[1]).split()))
         if found is None:
             continue
         _add(inlines, text[end : token.start()], after_ours=ours)

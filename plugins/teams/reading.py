@@ -63,6 +63,22 @@ class Named:
     ours: bool = False
 
 
+class Mentioned:
+    """Who and what a message mentions, in the order of its entities."""
+
+    def __init__(self, named: Sequence[Named]) -> None:
+        self._named = named
+        self._by_name = {one.name: one for one in reversed(named)}
+
+    def find(self, name: str, position: str = "") -> Named | None:
+        """Whom a mention means: its place in the list if the name agrees, else the name alone."""
+        if re.fullmatch("[0-9]{1,5}", position) and int(position) < len(self._named):
+            placed = self._named[int(position)]
+            if placed.name == name or name not in self._by_name:
+                return placed
+        return self._by_name.get(name)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """A picture that stands in the text."""
@@ -82,13 +98,13 @@ class _Item:
 class Reader:
     """Reads one message: `document()` is what it says, the rest is what it names."""
 
-    def __init__(self, source: str, named: Sequence[Named]) -> None:
+    def __init__(self, source: str, mentioned: Mentioned) -> None:
         self.pictures: list[Picture] = []
         #: Ids of attachments, which the HTML only points at.
         self.attachments: list[str] = []
         #: The id of the message that it answers, or "".
         self.quote = ""
-        self._named = named
+        self._mentioned = mentioned
         self._blocks: list[Block] = []
         self._quoted: list[Block] = []
         self._quotes = 0
@@ -105,6 +121,8 @@ class Reader:
         self._skipped: tuple[str, int] | None = None
         #: Right after our own name, whose blank goes with it.
         self._after_ours = False
+        #: In a cell of a table, where a new line is a blank; one is due before the next words.
+        self._in_cell = self._gap = False
         for token in tokens(source):
             self._read(token)
         self._end_mention()
@@ -146,11 +164,12 @@ class Reader:
         elif name in STYLES and not self._code:
             self._marks[STYLES[name]] += 1
         elif name == "br":
-            self._write("\n")
+            self._break()
         elif name in LINES:
-            self._line()
+            self._line(name)
         elif name in {"td", "th"}:
-            if self._runs and not self._at_start():
+            self._in_cell, self._gap = True, False
+            if not self._at_start():
                 self._write(" | ")
         elif name == "a":
             self._end_link()
@@ -188,6 +207,7 @@ class Reader:
             self._start_item()
         elif name == "table":
             self._flush()
+            self._in_cell = False
         elif name == "hr":
             self._flush()
             self._add(Paragraph(inlines=(Text(text="---"),)))
@@ -199,11 +219,12 @@ class Reader:
         elif name == "at" or (name == "span" and self._mention and self._mention[0].name == "span"):
             self._end_mention()
         elif name in LINES:
-            self._line()
+            self._line(name)
         elif name == "a":
             self._end_link()
         elif name == "table":
             self._flush()
+            self._in_cell = False
         elif name in HEADINGS:
             self._flush()
             self._heading = 0
@@ -237,6 +258,8 @@ class Reader:
         if self._after_ours and words:
             words = words.lstrip(" \u00a0")
             self._after_ours = not words
+        if self._gap and words.strip():
+            words, self._gap = f" {words.lstrip()}", False
         self._write(words.replace("\u00a0", " "))
 
     def _write(self, words: str) -> None:
@@ -256,13 +279,21 @@ class Reader:
     def _at_start(self) -> bool:
         return not self._runs or self._ends_with("\n")
 
-    def _line(self) -> None:
+    def _line(self, name: str) -> None:
         """What follows stands on a line of its own."""
-        if self._code:
-            if not self._at_start():
-                self._write("\n")
+        if name == "tr":
+            self._in_cell = False
+        if self._in_cell:
+            # Right after the bar between two cells there is a blank already.
+            self._gap = not self._at_start() and not self._ends_with(" ")
         elif not self._at_start():
             self._end_link()
+            self._write("\n")
+
+    def _break(self) -> None:
+        if self._in_cell:
+            self._gap = True
+        else:
             self._write("\n")
 
     def _end_link(self) -> None:
@@ -284,12 +315,13 @@ class Reader:
             return
         (tag, parts), self._mention = self._mention, None
         name = _BLANK.sub(" ", normalise("".join(parts)).replace("\u00a0", " ")).strip()
-        found = find(self._named, name, tag.get("itemid") or tag.get("id"))
+        found = self._mentioned.find(name, tag.get("itemid") or tag.get("id"))
         if found is None:
             self._write(name)
         elif found.ours:
             self._after_ours = self._at_start() or self._ends_with(" ")
         else:
+            self._after_ours = False
             self._runs.append(Mention(kind=found.kind, id=found.id, label=f"@{name or found.name}"))
 
     def _picture(self, tag: Tag) -> None:
@@ -360,12 +392,3 @@ class Reader:
                     inlines.extend(block.inlines)
         self._quoted = []
         self._blocks.append(Quote(inlines=tuple(merged(inlines))))
-
-
-def find(named: Sequence[Named], name: str, position: str) -> Named | None:
-    """Whom a mention means: its place in the list if the name agrees, else the name alone."""
-    if position.isascii() and position.isdigit() and len(position) < 6 and int(position) < len(named):
-        placed = named[int(position)]
-        if placed.name == name or not any(one.name == name for one in named):
-            return placed
-    return next((one for one in named if one.name == name), None)
