@@ -62,7 +62,7 @@ class Asides(Departures):
         self._outbox.add(
             connection,
             NewJob(
-                key=f"react_post:{ref.room}:{ref.post}:{message.cursor}:{added}",
+                key=f"react_post:{ref.workspace}:{ref.room}:{ref.post}:{message.cursor}:{added}",
                 op="react_post",
                 payload={"ref": asdict(ref), "emoji": emoji, "added": added},
                 lane=f"sign:{ref.workspace}:{ref.room}:{ref.post}",
