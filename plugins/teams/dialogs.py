@@ -11,7 +11,7 @@ from core.contracts.richtext import Document
 from core.contracts.text import cut, from_plain, line, markdown, normalise, safe_url
 from plugins.teams.elements import Element, container, elements, literal, rich, run, small
 from plugins.teams.render import CARD_TYPE, Addresses, Json, activity, buttons
-from plugins.teams.sizes import MAX_SIZE, fits, shortened, weight
+from plugins.teams.sizes import MAX_SIZE, shortened, weight
 
 # https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/task-modules/invoking-task-modules
 MAX_TITLE = 64
@@ -97,13 +97,14 @@ def _typed(data: Mapping[str, object]) -> dict[str, str]:
 def queue(queue: Queue, to: Addresses) -> Json:
     """An agent's own page: one card in her chat with the app."""
     for most in MOST_SHOWN:
-        drawn = _queue(queue, most, to)
-        if fits(drawn):
+        items = _queue(queue, most, to)
+        if weight(items) < MAX_SIZE - 10_000:
             break
-    return drawn
+    words = f"Your queue: {len(queue.mine)} yours, {len(queue.waiting)} waiting for anybody"
+    return activity("", items, [], words)
 
 
-def _queue(queue: Queue, most: int, to: Addresses) -> Json:
+def _queue(queue: Queue, most: int, to: Addresses) -> list[Element]:
     items: list[Element] = []
     for sentence in queue.troubles[:most]:
         items.append(container([rich(run(f"⚠️ {cut(sentence, 500)}", weight="Bolder"))], style="attention"))
@@ -111,8 +112,7 @@ def _queue(queue: Queue, most: int, to: Addresses) -> Json:
     items += _group("Waiting for anybody", queue.waiting, "Nobody is waiting. All caught up.", most, to)
     if queue.snoozed:
         items += _group("Snoozed", queue.snoozed, "", most, to)
-    words = f"Your queue: {len(queue.mine)} yours, {len(queue.waiting)} waiting for anybody"
-    return activity("", items, [], words)
+    return items
 
 
 def _group(title: str, items: Sequence[QueueItem], empty: str, most: int, to: Addresses) -> list[Element]:

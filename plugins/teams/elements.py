@@ -43,7 +43,7 @@ SUBTLE: Element = {"isSubtle": True, "size": "Small"}
 NBSP, EM = "\u00a0", "\u2003"
 #: Clients replace these even in a run: https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features
 _MACRO = re.compile(r"\{\{(?=DATE\(|TIME\()", re.IGNORECASE)
-_BLANKS = re.compile(r"^ +| {2,}")
+_BLANKS = re.compile(r"(?<=\n) +| {2,}")
 BULLETS = "•◦▪"
 
 
@@ -151,27 +151,40 @@ def _item(item: ListItem, trusted: bool, extra: frozenset[Mark], spacing: str) -
     depth = min(max(item.depth, 0), MAX_DEPTH)
     bullet = f"{item.number}. " if item.ordered else f"{BULLETS[min(depth, len(BULLETS) - 1)]} "
     indent = EM * (2 * depth + 1)
-    for number, line in enumerate(_lines(_inlines(item.inlines, trusted, extra), spacing)):
-        lead = run(indent + bullet if number == 0 else indent + EM)
-        yield {**line, "inlines": [lead, *line["inlines"]]}
-        bullet = ""
-    if bullet:
-        yield rich(run(indent + bullet), spacing=spacing)
+    under = indent + EM
+    lines = list(_lines(_inlines(item.inlines, trusted, extra), spacing, under)) or [rich(spacing=spacing)]
+    for number, line in enumerate(lines):
+        yield {**line, "inlines": [run(under if number else indent + bullet), *line["inlines"]]}
 
 
-def _lines(runs: Iterable[Element], spacing: str) -> Iterator[Element]:
-    """One RichTextBlock for each line: no client shows a line break inside a run."""
+def _lines(runs: Iterable[Element], spacing: str, indent: str = "") -> Iterator[Element]:
+    """Runs as few RichTextBlocks: a line break inside a run is shown everywhere, one at its end not by Android.
+
+    https://github.com/microsoft/AdaptiveCards/issues/4914
+    """
     line: list[Element] = []
     first = True
     for one in runs:
-        for number, words in enumerate(one["text"].split("\n")):
+        for number, words in enumerate(_pieces(one["text"])):
             if number:
                 yield rich(*(line or [run(NBSP)]), spacing=spacing if first else "None")
                 line, first = [], False
             if words:
-                line.append({**one, "text": literal(words)})
+                if not line and words.startswith(" "):
+                    words = NBSP + words[1:]
+                line.append({**one, "text": literal(words).replace("\n", f"\n{indent}")})
     if line:
         yield rich(*line, spacing=spacing if first else "None")
+
+
+def _pieces(words: str) -> list[str]:
+    """`words` parted at the line breaks of its two ends."""
+    inner = words.strip("\n")
+    if not inner:
+        return words.split("\n")
+    before = len(words) - len(words.lstrip("\n"))
+    after = len(words) - before - len(inner)
+    return [*[""] * before, inner, *[""] * after]
 
 
 def _inlines(inlines: Iterable[Inline], trusted: bool, extra: frozenset[Mark]) -> Iterator[Element]:
