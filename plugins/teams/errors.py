@@ -1,0 +1,149 @@
+"""Translates what Microsoft answers into what the core does next, in words that name the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from core.contracts.errors import (
+    AdapterError,
+    CredentialsRejected,
+    DestinationUnavailable,
+    FailureReason,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+)
+from core.contracts.text import line
+
+#: Longest wait that is believed, in seconds.
+MOST_WAIT = 3_600.0
+#: When Teams says to wait and not how long.
+WAIT = 2.0
+#: Answers that say "surely not done, try again": https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit
+AGAIN = frozenset({412, 429})
+BROKEN = frozenset({500, 502, 503, 504})
+#: 404 with one of these is about one message or person, not about the place.
+SOMETHING_GONE = frozenset(
+    {
+        "ActivityNotFound",
+        "ActivityNotFoundInConversation",
+        "AttachmentNotFound",
+        "MemberNotFoundInConversation",
+        "MessageNotFound",
+        "ReactionNotFound",
+    }
+)
+
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ENTRA = {
+    "7000215": "app_secret is wrong: copy the secret's Value, not its id (Entra > the app > Certificates & secrets)",
+    "7000222": "app_secret has expired: make a new one (Entra > the app > Certificates & secrets)",
+    "7000216": "no credential was sent: set app_secret, certificate or managed_identity",
+    "700016": "app_id is no app of this tenant: compare app_id and tenant_id with Entra > the app > Overview",
+    "700027": "the certificate is not registered with the app: upload it (Entra > the app > Certificates & secrets)",
+    "90002": "tenant_id is no tenant: copy it from Entra > Overview",
+    "900023": "tenant_id is no tenant: copy it from Entra > Overview",
+    "50034": "the account is not in this tenant",
+    "53003": "a Conditional Access policy of the tenant refuses the app",
+    "7000112": "the app is disabled: enable it in Entra > Enterprise applications > the app > Properties",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One answer that is none of success."""
+
+    status: int
+    headers: Mapping[str, str]
+    code: str
+    message: str
+
+    @property
+    def words(self) -> str:
+        """Microsoft's own words, short."""
+        said = ": ".join(part for part in (self.code, self.message) if part)
+        return line(said, limit=300) or f"HTTP {self.status}"
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds that we were asked to wait."""
+        return retry_after(self.headers.get("Retry-After", ""))
+
+
+def refused(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+    """Reads the error of a Bot Connector, Graph or plain answer."""
+    code = message = ""
+    try:
+        value = json.loads(body)
+        error = value.get("error", value)
+        if isinstance(error, dict):
+            code, message = str(error.get("code") or ""), str(error.get("message") or "")
+        else:
+            message = str(error)
+    except (ValueError, AttributeError, RecursionError):
+        message = body[:300].decode("utf-8", "replace")
+    return Refused(status=status, headers=headers, code=code, message=message)
+
+
+def retry_after(value: str) -> float | None:
+    """The seconds of a Retry-After header, which may also be a date."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, TypeError):
+            return None
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
+    return min(max(seconds, 0.0), MOST_WAIT) if seconds == seconds else None
+
+
+def to_error(answer: Refused, *, repeatable: bool, graph: bool = False) -> AdapterError:
+    """What the core does about an answer; `repeatable`: carrying the call out twice changes nothing."""
+    who = "Microsoft Graph" if graph else "Teams"
+    if answer.status in AGAIN or (answer.status == 503 and answer.wait is not None):
+        return TemporaryFailure(f"{who} asks us to wait ({answer.words}).", retry_after=answer.wait or WAIT)
+    if answer.status in BROKEN or answer.status == 408:
+        sentence = f"{who} did not answer properly ({answer.words})."
+        return TemporaryFailure(sentence, retry_after=answer.wait) if repeatable else OutcomeUnknown(sentence)
+    if answer.status == 401:
+        return CredentialsRejected(
+            f"{who} does not accept the app's token ({answer.words}): check app_id, tenant_id and the credential, and "
+            "that the Azure Bot resource is of type Single Tenant with the same app id."
+        )
+    if graph:
+        return PermanentFailure(f"{who} refuses: {answer.words}.", reason=FailureReason.MISCONFIGURED)
+    if answer.status == 413 or answer.code == "MessageSizeTooBig":
+        return PermanentFailure("It is too large for a message in Teams.", reason=FailureReason.TOO_LARGE)
+    if answer.status == 403:
+        return DestinationUnavailable(
+            f"Teams lets the app write nothing there ({answer.words}). In Teams: Manage team > Apps, and add it again; "
+            "in a private or shared channel add it to the channel as well."
+        )
+    if answer.status == 404 and answer.code not in SOMETHING_GONE:
+        return DestinationUnavailable(f"Teams has no such channel or chat any more ({answer.words}).")
+    if answer.status == 404:
+        return PermanentFailure("That is no longer there in Teams.", reason=FailureReason.UNKNOWN)
+    return PermanentFailure(f"Teams refuses it: {answer.words}.", reason=FailureReason.BAD_CONTENT)
+
+
+def to_entra_error(status: int, headers: Mapping[str, str], body: bytes) -> AdapterError:
+    """What is wrong with our credentials, by Entra's own number for it."""
+    try:
+        value = json.loads(body)
+        words = str(value.get("error_description") or value.get("error") or "")
+    except (ValueError, AttributeError, RecursionError):
+        words = ""
+    if status == 429 or status >= 500:
+        return TemporaryFailure(
+            "Entra gives no token just now.", retry_after=retry_after(headers.get("Retry-After", ""))
+        )
+    for number, sentence in ENTRA.items():
+        if f"AADSTS{number}:" in words:
+            return CredentialsRejected(f"Entra gives no token: {sentence} (AADSTS{number}).")
+    first = line(words.partition("\r\n")[0].partition("Trace ID")[0], limit=200)
+    return CredentialsRejected(f"Entra gives no token: {first or f'HTTP {status}'}.")
