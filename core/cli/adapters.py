@@ -12,10 +12,10 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from core.cli.opening import start_logs
+from core.cli.opening import DEFAULT, SettingsFile, settings_from, start_logs
 from core.cli.terminal import Exit, Json, fail, out, out_json, table
 from core.contracts.bridge import BridgeSpec
-from core.contracts.workplace import WorkplaceSpec
+from core.contracts.workplace import Manifest, WorkplaceSpec
 from core.discovery import AdapterBroken, Adapters, bridges, workplaces
 from core.settings.mistakes import did_you_mean
 
@@ -51,8 +51,13 @@ def channels(
 
 def manifest(
     name: Annotated[str, typer.Argument(help="A workplace, such as slack.", metavar="WORKPLACE")],
-    url: Annotated[str, typer.Option(help="The public address of this server; without it, Socket Mode.")] = "",
+    url: Annotated[
+        str, typer.Option(help="The public address of this server; without it, Socket Mode where there is one.")
+    ] = "",
+    app_id: Annotated[str, typer.Option(help="The app's id at the vendor, where settings do not hold it yet.")] = "",
+    workspace: Annotated[str, typer.Option(help="Whose settings to take, where there are several.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file instead.")] = None,
+    settings_file: SettingsFile = DEFAULT,
 ) -> None:
     """Write the manifest with which the vendor makes the app."""
     start_logs()
@@ -66,17 +71,50 @@ def manifest(
         fail(f'"{name}": there is no such workplace; {hint}', code=Exit.USAGE)
     if url and not url.startswith("https://"):
         fail(f'--url = "{url}": it must start with https://, or vendors will not call it.', code=Exit.USAGE)
-    made = spec.manifest(url.rstrip("/"), None)
+    if app_id and "app_id" not in spec.settings.model_fields:
+        fail(f'--app-id = "{app_id}": the manifest of {spec.title} holds no such id.', code=Exit.USAGE)
+    made = _made(spec, url.rstrip("/"), app_id, workspace, settings_file)
     if made is None:
         fail(f"{spec.title} needs no manifest.")
-    if output is None:
+    if output is None and made.is_text:
         text = made.content.decode()
         typer.echo(text, nl=not text.endswith("\n"))
         return
+    target = output or Path(made.name)
     try:
-        output.write_bytes(made.content)
+        target.write_bytes(made.content)
     except OSError as error:
-        fail(f"{output} cannot be written: {error.strerror}.")
+        fail(f"{target} cannot be written: {error.strerror}.")
+    if not made.is_text:
+        out(f"{target} is written.", *([made.next_step] if made.next_step else []))
+
+
+def _made(spec: WorkplaceSpec[Any], url: str, app_id: str, workspace: str, file: Path) -> Manifest | None:
+    """The manifest; the settings are read only if something is missing without them."""
+    given = spec.settings.model_construct(app_id=app_id) if app_id else None
+    if not workspace:
+        try:
+            return spec.manifest(url, given)
+        except ValueError as missing:
+            if (given and url) or not file.exists():
+                fail(str(missing))
+    settings = settings_from(file)
+    found = {one.name: one.options for one in settings.workspaces if one.workplace == spec.name}
+    if workspace and workspace not in found:
+        hint = did_you_mean(workspace, found, what=f"those of {spec.title}")
+        fail(f'--workspace = "{workspace}": {file} holds no such workspace of {spec.title}; {hint}', code=Exit.USAGE)
+    if len(found) > 1 and not workspace:
+        fail(
+            f"{file} holds several workspaces of {spec.title}: say which with --workspace: {', '.join(found)}.",
+            code=Exit.USAGE,
+        )
+    options = found[workspace] if workspace else next(iter(found.values()), None)
+    if options is not None and app_id:
+        options = options.model_copy(update={"app_id": app_id})
+    try:
+        return spec.manifest(url or settings.public_url, options or given)
+    except ValueError as missing:
+        fail(str(missing))
 
 
 def _all() -> Iterator[tuple[str, Adapters[Any]]]:

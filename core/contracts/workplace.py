@@ -282,6 +282,8 @@ class Manifest:
     content: bytes
     #: It can be printed to a terminal.
     is_text: bool
+    #: What to do with the file, as a sentence.
+    next_step: str = ""
 
 
 S = TypeVar("S", bound=BaseModel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from itertools import pairwise
-from math import ceil, floor, hypot, isqrt
+from math import ceil, floor, hypot, isqrt, sqrt
 
 Point = tuple[float, float]
 #: Red, green, blue and opacity, each from 0 to 1.
@@ -39,7 +39,8 @@ def _thread(x: float) -> float:
     """The height of the thread: down from each tower, in one bow between them and in half a one to either end."""
     if abs(x) <= TOWER:
         return SAG + (TOP - SAG) * (x / TOWER) ** 2
-    return DECK + (TOP - DECK) * ((END - abs(x)) / (END - TOWER)) ** 1.5
+    share = (END - abs(x)) / (END - TOWER)
+    return DECK + (TOP - DECK) * share * sqrt(share)
 
 
 def _picture(size: int, scale: float, stroke: float, ground: Colour, inks: tuple[Colour, Colour]) -> bytes:

@@ -40,6 +40,11 @@ SCHEMA = "1.29"
 FILE = "threadbridge-teams.zip"
 #: The oldest date that a zip can hold: the same package has the same bytes whenever it is made.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
+NEXT = (
+    "Upload it: for the organisation at https://admin.teams.microsoft.com > Teams apps > Manage apps > Upload new app, "
+    "for yourself in Teams > Apps > Manage your apps > Upload an app. Then add it to a team as an owner of the team: "
+    "that is the consent to what it reads there. threadbridge check says whether anything is missing."
+)
 FULL = """\
 Threadbridge brings what customers write on your website, by email and in messengers into a channel of your team, each \
 conversation in a thread of its own. You answer by writing in the thread; buttons on the card claim, resolve or snooze \
@@ -64,9 +69,9 @@ def data(url: str, app_id: str) -> dict[str, Any]:
     bot = _guid(app_id)
     origin, host = _address(url)
     return {
-        "$schema": f"https://developer.microsoft.com/json-schemas/teams/v{SCHEMA}/MicrosoftTeams.schema.json",
+        "$schema": f"https://developer.microsoft.com/en-us/json-schemas/teams/v{SCHEMA}/MicrosoftTeams.schema.json",
         "manifestVersion": SCHEMA,
-        "version": _version(),
+        "version": three_numbers(version("threadbridge")),
         # Of the app, not of the bot; the same each time, so that a new package is an update.
         "id": str(uuid5(UUID(bot), "threadbridge")),
         "developer": {"name": "Threadbridge", "websiteUrl": origin, "privacyUrl": origin, "termsOfUseUrl": origin},
@@ -95,7 +100,7 @@ def manifest(url: str, settings: TeamsSettings | None = None) -> Manifest:
     """The package that Teams takes. Raises ValueError: what is missing."""
     words = json.dumps(data(url, settings.app_id if settings else ""), ensure_ascii=False, indent=2) + "\n"
     files = {"manifest.json": words.encode(), "color.png": icons.color(), "outline.png": icons.outline()}
-    return Manifest(name=FILE, content=_zip(files), is_text=False)
+    return Manifest(name=FILE, content=_zip(files), is_text=False, next_step=NEXT)
 
 
 def _bot(app_id: str) -> dict[str, Any]:
@@ -184,9 +189,9 @@ def _address(url: str) -> tuple[str, str]:
     return str(origin), origin.raw_authority
 
 
-def _version() -> str:
-    """Three numbers, whatever else our own version holds."""
-    numbers = re.findall(r"\d+", re.split(r"[^\d.]", version("threadbridge"), maxsplit=1)[0])
+def three_numbers(ours: str) -> str:
+    """A version as Teams takes it, whatever else ours holds."""
+    numbers = re.findall(r"\d+", re.split(r"[^\d.]", ours, maxsplit=1)[0])
     return ".".join([*numbers, "0", "0"][:3])
 
 

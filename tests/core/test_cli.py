@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -269,6 +270,99 @@ def test_a_manifest_is_printed_or_written(run: Callable[..., Result], tmp_path: 
     assert "https://chat.example.com/workspaces/" in target.read_text()
     assert run("manifest", "slack", "--url", "http://chat.example.com").exit_code == 2
     assert 'did you mean "slack"?' in run("manifest", "slak").stderr
+
+
+APP = "11111111-2222-3333-4444-555555555555"
+TEAMS = """
+[[workspaces]]
+name = "{name}"
+workplace = "teams"
+app_id = "{app}"
+tenant_id = "66666666-7777-8888-9999-000000000000"
+managed_identity = "system"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, as empty as that of somebody who sets it up."""
+    found = tmp_path / "here"
+    found.mkdir()
+    monkeypatch.chdir(found)
+    return found
+
+
+def in_package(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        found: dict[str, Any] = json.loads(archive.read("manifest.json"))
+        return found
+
+
+def test_a_package_is_written_and_says_what_to_do_with_it(run: Callable[..., Result], folder: Path) -> None:
+    nothing = {"THREADBRIDGE_SETTINGS": str(folder / "none.toml")}
+    made = run("manifest", "teams", "--url", "https://chat.example.com", "--app-id", APP, more=nothing)
+    assert made.exit_code == 0
+    assert "threadbridge-teams.zip is written." in made.stdout
+    assert "Upload it" in made.stdout
+    assert "consent" in made.stdout
+    assert in_package(folder / "threadbridge-teams.zip")["bots"][0]["botId"] == APP
+
+    elsewhere = run(
+        "manifest", "teams", "--url", "https://chat.example.com", "--app-id", APP, "-o", "other.zip", more=nothing
+    )
+    assert "other.zip is written." in elsewhere.stdout
+    assert (folder / "other.zip").read_bytes() == (folder / "threadbridge-teams.zip").read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == ["other.zip", "threadbridge-teams.zip"]
+    refused = run(
+        "manifest", "teams", "--url", "https://chat.example.com", "--app-id", APP, "-o", "no/x.zip", more=nothing
+    )
+    assert refused.exit_code == 1
+    assert "cannot be written" in refused.stderr
+
+
+def test_a_package_that_lacks_something_says_what(run: Callable[..., Result], folder: Path) -> None:
+    nothing = {"THREADBRIDGE_SETTINGS": str(folder / "none.toml")}
+    without = run("manifest", "teams", "--url", "https://chat.example.com", more=nothing)
+    assert without.exit_code == 1
+    assert "--app-id" in without.stderr
+    assert "app_id" in without.stderr
+    assert "--url" in run("manifest", "teams", "--app-id", APP, more=nothing).stderr
+    wrong = run("manifest", "teams", "--url", "https://chat.example.com", "--app-id", "threadbridge")
+    assert 'The app id is "threadbridge"' in wrong.stderr
+    # The settings there hold no Teams.
+    assert "--app-id" in run("manifest", "teams", "--url", "https://chat.example.com").stderr
+    assert run("manifest", "slack", "--app-id", APP).exit_code == 2
+    assert list(folder.iterdir()) == []
+
+
+def test_a_package_is_made_from_the_settings(run: Callable[..., Result], folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "threadbridge.toml"
+    other = APP.replace("1", "2")
+    public = 'public_url = "https://chat.example.com"\n'
+    file.write_text(public + SETTINGS + TEAMS.format(name="office", app=APP))
+    target = folder / "threadbridge-teams.zip"
+    assert run("manifest", "teams").exit_code == 0
+    assert in_package(target)["bots"][0]["botId"] == APP
+    assert in_package(target)["validDomains"] == ["chat.example.com"]
+    assert run("manifest", "teams", "--url", "https://new.example.com", "--app-id", other).exit_code == 0
+    assert in_package(target)["bots"][0]["botId"] == other
+    assert in_package(target)["validDomains"] == ["new.example.com"]
+
+    file.write_text(public + SETTINGS + TEAMS.format(name="office", app=APP) + TEAMS.format(name="branch", app=other))
+    several = run("manifest", "teams")
+    assert several.exit_code == 2
+    assert "--workspace: office, branch" in several.stderr
+    assert run("manifest", "teams", "--workspace", "branch").exit_code == 0
+    assert in_package(target)["bots"][0]["botId"] == other
+    assert 'did you mean "branch"?' in run("manifest", "teams", "--workspace", "brnch").stderr
+    assert run("manifest", "teams", "--workspace", "acme").exit_code == 2
+
+    file.write_text(public + SETTINGS + TEAMS.format(name="office", app="none"))
+    mistaken = run("manifest", "teams")
+    assert mistaken.exit_code == 2
+    assert '"office", app_id' in mistaken.stderr
+    # What needs no settings is not held up by mistakes in them.
+    assert run("manifest", "slack").exit_code == 0
 
 
 def test_channels_lists_what_is_installed(run: Callable[..., Result]) -> None:
