@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -43,8 +41,10 @@ from core.conversations.events import Fact
 from core.conversations.messages import MessageService
 from core.conversations.models import Conversation, Direction, Message, State
 from core.conversations.service import CUSTOMER, ConversationService
+from core.conversations.thanks import is_thanks
 from core.quarantine.repository import Quarantine
-from core.routing.rules import Arrival, Router
+from core.routing import rooms
+from core.routing.rules import Arrival, Router, Rule
 from core.storage.errors import StorageError
 from core.storage.storage import Storage
 
@@ -52,12 +52,6 @@ log = structlog.get_logger(__name__)
 
 #: How long a message whose predecessor has not arrived waits for it before it is shown.
 SETTLE = timedelta(milliseconds=400)
-
-_THANKS = re.compile(
-    r"(thanks?( you| u)?( (so|very) much| a lot)?|thx|ty|ok(ay)?|great|perfect|cheers|danke( schön| sehr)?|vielen dank|"
-    r"gracias|muchas gracias|merci( beaucoup)?|obrigad[oa]|grazie|شكرا|شكراً|спасибо|谢谢|ありがとう)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,14 +164,14 @@ class Intake:
             if not self._read_up_to(connection, account, event, now):
                 inbox.take_turns(connection, account, event.external_id)
                 if not self._read_up_to(connection, account, event, now):
-                    self._park(connection, account, event, event.external_id, raw, now)
+                    inbox.park(connection, account, event, event.external_id, raw, now)
         elif isinstance(event, MessageEdited | MessageDeleted | ReactionChanged | StatusChanged):
             subject = repository.message_by_external(connection, account, event.external_id)
             if subject is None:
                 inbox.take_turns(connection, account, event.external_id)
                 subject = repository.message_by_external(connection, account, event.external_id)
             if subject is None:
-                self._park(connection, account, event, event.external_id, raw, now)
+                inbox.park(connection, account, event, event.external_id, raw, now)
             else:
                 self._changed(connection, subject, event, now)
         return Accepted(
@@ -186,13 +180,6 @@ class Intake:
             message_id=str(message.id) if message else None,
             cursor=message.cursor if message else None,
         )
-
-    def _park(
-        self, connection: Connection, account: str, event: Event, external_id: str, raw: bytes, now: datetime
-    ) -> None:
-        """It speaks of a message that is not known yet."""
-        inbox.forget(connection, account, event)
-        inbox.park(connection, account, event, external_id, raw, now)
 
     def _known(self, connection: Connection, account: str, event: Event) -> Accepted:
         message = None
@@ -207,7 +194,7 @@ class Intake:
 
     def _received(self, connection: Connection, account: str, event: MessageReceived, now: datetime) -> Message:
         contact, address, news = self._contacts.resolve(connection, account, event.sender, now)
-        current, reopened = self._conversation_for(connection, contact, address, event, now)
+        current, reopened, elsewhere = self._conversation_for(connection, contact, address, event, now)
         rank = settle = None
         if event.order is not None:
             # The vendor's clock may be coarse; its numbering tells equals apart.
@@ -240,9 +227,14 @@ class Intake:
         )
         if not show():
             # The workspace it was shown in has left the settings.
-            for ref in self._router.place(self._arrival(contact, address, event)).rooms:
+            rule, elsewhere = self._place(connection, contact, address, event)
+            for ref in rule.rooms:
                 self._conversations.add_thread(connection, current.id, ref, now)
             show()
+        if elsewhere:
+            self._dispatcher.notice(
+                connection, current.id, from_plain(elsewhere), key=f"elsewhere:{current.id}", tone=Tone.FAILURE
+            )
         if news or reopened or address.id != current.address_id or self._has_countdown(account):
             self._dispatcher.refresh_card(connection, current.id, now)
         self._dispatcher.take_early(connection, account, event.external_id)
@@ -254,8 +246,8 @@ class Intake:
 
     def _conversation_for(
         self, connection: Connection, contact: Contact, address: Address, event: MessageReceived, now: datetime
-    ) -> tuple[Conversation, bool]:
-        """The conversation a message belongs to, and whether it was reopened for it."""
+    ) -> tuple[Conversation, bool, str]:
+        """The conversation a message belongs to, whether it was reopened for it, and why it is not where it should."""
         current = self._continued(connection, address.account, event)
         if current is not None and current.contact_id != contact.id:
             contacts.lock(connection, current.contact_id)
@@ -266,19 +258,27 @@ class Intake:
             current = repository.latest_conversation(connection, contact.id)
         if current is not None:
             if current.state is State.OPEN:
-                return current, False
-            if event.automated or _is_thanks(event.content):
-                return current, False
+                return current, False, ""
+            if event.automated or is_thanks(event.content):
+                return current, False, ""
             if current.state is State.SNOOZED:
-                return self._conversations.reopen(connection, current, now, CUSTOMER), True
+                return self._conversations.reopen(connection, current, now, CUSTOMER), True, ""
             other = repository.open_conversation(connection, current.contact_id)
             if other is not None:
-                return other, False
+                return other, False, ""
             if current.closed_at is not None and now - current.closed_at <= self._reopen_for:
-                return self._conversations.reopen(connection, current, now, CUSTOMER), True
-        rule = self._router.place(self._arrival(contact, address, event))
+                return self._conversations.reopen(connection, current, now, CUSTOMER), True, ""
+        rule, elsewhere = self._place(connection, contact, address, event)
         opened = self._conversations.open(connection, contact, address, rule, subject=event.subject, now=now)
-        return opened, False
+        return opened, False, elsewhere
+
+    def _place(
+        self, connection: Connection, contact: Contact, address: Address, event: MessageReceived
+    ) -> tuple[Rule, str]:
+        """The rule with the rooms that can take it now, and why that is not the usual one."""
+        rule = self._router.place(self._arrival(contact, address, event))
+        places, elsewhere = rooms.place(connection, rule.rooms, self._router.default)
+        return replace(rule, rooms=places), elsewhere
 
     def _arrival(self, contact: Contact, address: Address, event: MessageReceived) -> Arrival:
         return Arrival(
@@ -392,14 +392,3 @@ def _as_message(event: ChoiceMade) -> MessageReceived:
         content=Content(body=from_plain(event.label or event.value)),
         quote=event.external_id,
     )
-
-
-def _is_thanks(content: Content) -> bool:
-    """A bare "thanks" or emoji closes a conversation; it does not open one."""
-    if content.attachments:
-        return False
-    words = plain(content.body).strip().rstrip("!.,…🙏 ").strip()
-    if len(words) > 40 or "?" in words:
-        return False
-    letters = [c for c in words if unicodedata.category(c)[0] in "LN"]
-    return not letters or _THANKS.fullmatch(words) is not None

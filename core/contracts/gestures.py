@@ -18,46 +18,59 @@ class Gesture(StrEnum):
     QUOTE = "quote"
     #: Formats: bold, lists, links, code.
     FORMAT = "format"
+    #: Attaches a picture: it stands in the chat.
     ATTACH_PICTURE = "attach_picture"
+    #: Attaches any other file.
     ATTACH_FILE = "attach_file"
     #: Changes a reply before it has left.
     EDIT_HELD = "edit_held"
     #: Deletes a reply before it has left: the customer gets nothing.
     DELETE_HELD = "delete_held"
+    #: Changes what the customer has already.
     EDIT_SENT = "edit_sent"
+    #: Takes back what the customer has already.
     DELETE_SENT = "delete_sent"
     #: Undoes her own delete.
     RESTORE = "restore"
     #: Sends the correction that was offered because the channel cannot change what the customer has.
     CORRECT = "correct"
+    #: Puts an emoji on a message of the customer's.
     REACT = "react"
     #: A message that starts with `//` stays among agents.
     NOTE = "note"
     #: A message that starts with a colleague's @mention stays among agents.
     NOTE_TO_COLLEAGUE = "note_to_colleague"
+    #: Presses Note and fills the form.
     NOTE_BY_FORM = "note_by_form"
     #: "Send to customer" on a note.
     SEND_NOTE = "send_note"
     #: "Make a note" on a reply that has not left.
     KEEP_REPLY = "keep_reply"
+    #: Makes a conversation that nobody has her own.
     CLAIM = "claim"
     #: Takes over from a colleague: `!claim`.
     TAKE_OVER = "take_over"
+    #: Closes the conversation.
     RESOLVE = "resolve"
+    #: Opens it again.
     REOPEN = "reopen"
+    #: Puts it away until a time, or until the customer writes.
     SNOOZE = "snooze"
     #: Shows the conversation in one more room.
     MIRROR = "mirror"
-    #: Decides about a reply that failed: again, or not.
+    #: Sends a reply that failed again.
     RETRY = "retry"
+    #: Gives up on a reply that failed.
     DISCARD = "discard"
-    #: Says whether a reply whose outcome is unknown arrived, or sends it again.
+    #: Says that a reply whose outcome is unknown did arrive.
     ARRIVED = "arrived"
+    #: Sends again a reply whose outcome is unknown.
     RESEND = "resend"
     #: Reads a shortened message whole.
     FULL_TEXT = "full_text"
     #: Asks what is known of the customer: `!who`.
     WHO = "who"
+    #: Asks what works in a thread: `!help`.
     HELP = "help"
     #: Looks at her own queue.
     QUEUE = "queue"

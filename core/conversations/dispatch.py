@@ -86,7 +86,7 @@ class Dispatcher(Asides):
         threads.opened(connection, link_id, ref, message_id, card_hash)
         link = threads.link(connection, link_id)
         if link.added_by:
-            text, key = "Also shown in ", f"mirrored:{link.id}"
+            text, key = "Also shown in", f"mirrored:{link.id}"
             for other in self._links(connection, link.conversation_id):
                 if other.id != link.id:
                     self._say(connection, other, from_plain(text), key=key, tone=Tone.NOTICE, about=link)
@@ -104,7 +104,7 @@ class Dispatcher(Asides):
                 self._say(
                     connection,
                     link,
-                    from_plain(f"{text} between these two: read them in "),
+                    from_plain(f"{text} between these two: read them in"),
                     key=f"earlier:{link.id}",
                     tone=Tone.NOTICE,
                     about=home,

@@ -76,7 +76,8 @@ def has_predecessor(connection: Connection, account: str, order: int) -> bool:
 
 
 def park(connection: Connection, account: str, event: Event, external_id: str, raw: bytes, now: datetime) -> None:
-    """Keeps an event until the message it speaks of arrives."""
+    """Keeps an event until the message it speaks of arrives; then it is taken as if for the first time."""
+    forget(connection, account, event)
     connection.execute(
         insert(connection, early_events)
         .values(account=account, event_id=event.event_id, external_id=external_id, raw=raw, received_at=now)

@@ -269,7 +269,7 @@ class NoticeHandler(ThreadHandler):
         name = await self._context.storage.read(lambda connection: rooms.full_name(connection, place.room_ref))
         url = await self.url_of(place)
         last = Link(url=url, label=name) if url else Text(text=name)
-        return document([Paragraph(inlines=(Text(text=f"{plain(body)} "), last, Text(text=".")))])
+        return document([Paragraph(inlines=(Text(text=f"{plain(body).strip()} "), last, Text(text=".")))])
 
     async def reconcile(self, job: Job) -> Done | None:
         link = await self._context.storage.read(lambda connection: threads.link(connection, link_id(job)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, String, Table, select
@@ -55,6 +55,24 @@ def why_closed(connection: Connection, ref: RoomRef) -> str:
         names.add(named(connection, ref.workspace, ref.room) or ref.room)
     query = select(rooms.c.closed).where(rooms.c.workspace == ref.workspace, rooms.c.room.in_(sorted(names)))
     return max(connection.execute(query).scalars(), default="")
+
+
+def place(connection: Connection, wanted: Sequence[RoomRef], spare: RoomRef) -> tuple[tuple[RoomRef, ...], str]:
+    """Where a new conversation is shown, and a sentence if that is not where its rule wants it.
+
+    Its first room is where people look for it: while that is closed, the rule's other rooms take it, else the spare.
+    """
+    why = why_closed(connection, wanted[0])
+    if not why:
+        return tuple(wanted), ""
+    places = tuple(ref for ref in wanted[1:] if not why_closed(connection, ref))
+    if not places and not why_closed(connection, spare):
+        places = (spare,)
+    if not places:
+        # Held until one of them is back.
+        return tuple(wanted), ""
+    usual = full_name(connection, wanted[0])
+    return places, f"Shown here because {usual} cannot be used now: {why}"
 
 
 def full_name(connection: Connection, ref: RoomRef) -> str:

@@ -68,6 +68,8 @@ class Router:
     def __init__(self, rules: Sequence[Rule], default: RoomRef) -> None:
         self._rules = (*rules, Rule(name="default", rooms=(default,)))
         self._by_name = {rule.name: rule for rule in self._rules}
+        #: Where a conversation goes that no other rule takes.
+        self.default = default
 
     def place(self, arrival: Arrival) -> Rule:
         return next(rule for rule in self._rules if not rule.why_not(arrival))
