@@ -36,7 +36,7 @@ class Limits:
         now = self._clock()
         wait = max((self._wait(key, windows, now) for key, windows in wanted), default=0.0)
         if wait > 0:
-            return max(1, math.ceil(wait))
+            return max(1, math.ceil(wait - 1e-6))  # sums of seconds are never quite exact
         for key, windows in wanted:
             calls = self._calls.setdefault(key, deque())
             calls.append(now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -100,7 +102,11 @@ class Bot:
         """One call with its answer's headers."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         url = path if path.startswith("http") else f"{self.teams.url}{path}"
-        async with self.session.request(method, url, json=body, headers=headers, **options) as answer:
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = io.BytesIO(json.dumps(body).encode())
+        async with self.session.request(method, url, data=data, headers=headers, **options) as answer:
             raw = await answer.read()
             kind = answer.content_type
             return answer.status, (await answer.json() if raw and kind.endswith("json") else raw), answer.headers
