@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import socket
+import zipfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from core import discovery
 from core.app.app import App
 from core.settings import Settings, load
 from sandbox.mail import MailSandbox
 from sandbox.slack import SlackSandbox
+from sandbox.teams import TeamsSandbox
 from sandbox.telegram import TelegramSandbox
 
 _SIGNING_SECRET = "sandbox-signing-secret"
@@ -24,6 +28,11 @@ _TELEGRAM_TOKEN = "1000:sandbox"
 _TELEGRAM_SECRET = "sandbox-webhook-secret"
 SUPPORT = "support@shop.test"
 _PASSWORD = "sandbox"
+#: What agents choose instead of typing it: (title, text).
+CANNED = (
+    ("Opening hours", "We are open from Monday to Friday, 9:00 to 18:00, and on Saturday until noon."),
+    ("Returns", "You can send everything back within 30 days. We pay the postage."),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +53,17 @@ class Options:
     probe_seconds: float = 2.0
     #: Which of the customer channels are connected.
     channels: tuple[str, ...] = ("webchat", "telegram", "email")
+    #: Agents also sit in Teams: the workspace `care`.
+    teams: bool = False
+    #: Where conversations live that no route sends elsewhere; further rooms mirror the first.
+    rooms: tuple[str, ...] = ("shop/#support",)
+    canned: tuple[tuple[str, str], ...] = CANNED
     #: Further lines of `threadbridge.toml`.
     extra: str = ""
 
 
 class Stage:
-    """Three vendors, two agents, two rooms, three channels, and one process of Threadbridge."""
+    """Two agents and two rooms in Slack, the same two in Teams if asked for, three channels, and one Threadbridge."""
 
     def __init__(self, folder: Path, options: Options | None = None) -> None:
         self.folder = folder
@@ -76,8 +90,13 @@ class Stage:
             self.mail = await enter(MailSandbox(domain="shop.test"))
             self.mail.add_mailbox(SUPPORT, _PASSWORD)
             self._furnish()
+            if options.teams:
+                self.teams = await enter(TeamsSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
+                self._furnish_teams()
             self.settings = self.write_settings()
             await self.start()
+            if options.teams:
+                await self.teams.install(self.team, self.customers)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -101,6 +120,16 @@ class Stage:
         if not self.options.socket_mode:
             slack.connect_events(f"{self.url}/workspaces/shop/events")
 
+    def _furnish_teams(self) -> None:
+        teams = self.teams
+        self.care_bea = teams.add_user("Bea Novak", email="bea@shop.test", tz="Europe/Vienna")
+        self.care_omar = teams.add_user("Omar Haddad", email="omar@shop.test", tz="Europe/Berlin")
+        self.team = teams.add_team("Customer Care", [self.care_bea, self.care_omar])
+        self.customers = teams.add_channel(self.team, "customers")
+        self.care_vip = teams.add_channel(self.team, "vip")
+        teams.use_manifest(_teams_manifest(self.url))
+        teams.connect(f"{self.url}/workspaces/care/messages")
+
     def write_settings(self) -> Settings:
         """Writes `threadbridge.toml` as an operator would, and reads it."""
         path = self.folder / "threadbridge.toml"
@@ -112,18 +141,23 @@ class Stage:
         lines = [
             f"public_url = {json.dumps(self.url)}",
             f"data_dir = {json.dumps(str(self.folder / 'data'))}",
-            'default_room = "shop/#support"',
+            f"default_room = {json.dumps(options.rooms[0])}",
             *([f"database = {json.dumps(options.database)}"] if options.database else []),
             "[web]",
             f"port = {self.port}",
             "[desk]",
             f"hold_seconds = {options.hold_seconds}",
             *_table("workspaces", self._workspace()),
+            *(_table("workspaces", self._teams_workspace()) if options.teams else []),
         ]
         for channel, account in self._accounts().items():
             if channel in options.channels:
                 lines.extend(_table("accounts", {"channel": channel, **account}))
-        return "\n".join([*lines, options.extra]) + "\n"
+        for title, text in options.canned:
+            lines.extend(_table("canned_replies", {"title": title, "text": text}))
+        # The last route takes what is left.
+        rest = _table("routes", {"name": "rest", "rooms": options.rooms}) if len(options.rooms) > 1 else []
+        return "\n".join([*lines, options.extra, *rest]) + "\n"
 
     def _workspace(self) -> dict[str, Any]:
         return {
@@ -133,6 +167,17 @@ class Stage:
             "signing_secret": _SIGNING_SECRET,
             **({"app_token": _APP_TOKEN} if self.options.socket_mode else {}),
             "api_url": f"{self.slack.url}/api/",
+        }
+
+    def _teams_workspace(self) -> dict[str, Any]:
+        return {
+            "name": "care",
+            "workplace": "teams",
+            "app_id": self.teams.app_id,
+            "tenant_id": self.teams.tenant_id,
+            "app_secret": self.teams.app_secret,
+            "graph_files": True,
+            "api_url": self.teams.url,
         }
 
     def _accounts(self) -> dict[str, dict[str, Any]]:
@@ -194,6 +239,15 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _teams_manifest(url: str) -> dict[str, Any]:
+    """What the app declares: only that exists in the clients."""
+    manifest = discovery.workplaces()["teams"].manifest(url, None)
+    assert manifest is not None
+    with zipfile.ZipFile(io.BytesIO(manifest.content)) as package:
+        declared: dict[str, Any] = json.loads(package.read("manifest.json"))
+    return declared
 
 
 def _table(table: str, values: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from core.contracts.content import Rate
+from core.contracts.gestures import Gesture
 from core.contracts.workplace import WorkplaceCapabilities, WorkplaceSpec
 from plugins.slack.manifest import manifest
 from plugins.slack.settings import SlackSettings
@@ -24,6 +25,16 @@ WORKPLACE: WorkplaceSpec[SlackSettings] = WorkplaceSpec(
         max_file=1024**3,
     ),
     build=SlackWorkplace,
+    lacks={
+        Gesture.RESTORE: "Slack has no undo for a deleted message; write it again.",
+        Gesture.INSERT_CANNED: (
+            "Slack lets no app search in the message field; the Reply button's form offers the canned replies."
+        ),
+        Gesture.INSERT_CONVERSATION: (
+            "Slack lets no app search in the message field; the card links the customer's earlier conversations, "
+            "and Copy link in a thread's menu gives the address of any other."
+        ),
+    },
     manifest=manifest,
 )
 

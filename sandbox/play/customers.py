@@ -52,33 +52,33 @@ class WebCustomer(Customer):
     channel = "Web chat"
 
     def __init__(self, visitor: Visitor, name: str) -> None:
-        self._visitor = visitor
+        self.visitor = visitor
         self.name = name
 
     async def writes(self, text: str, *, quoting: str = "") -> str:
         more = {"reply_to": self._find(quoting)["id"]} if quoting else {}
-        return await self._visitor.send(text, **more)
+        return await self.visitor.send(text, **more)
 
     async def sends(self, name: str, mime: str, data: bytes) -> None:
-        token = await self._visitor.upload(name, mime, data)
-        await self._visitor.send("", uploads=[token])
+        token = await self.visitor.upload(name, mime, data)
+        await self.visitor.send("", uploads=[token])
 
     async def edit(self, ref: str, text: str) -> None:
-        await self._visitor.frame({"type": "edit", "client_id": self._visitor.client_id(), "id": ref, "text": text})
+        await self.visitor.frame({"type": "edit", "client_id": self.visitor.client_id(), "id": ref, "text": text})
 
     async def delete(self, ref: str) -> None:
-        await self._visitor.frame({"type": "delete", "client_id": self._visitor.client_id(), "id": ref})
+        await self.visitor.frame({"type": "delete", "client_id": self.visitor.client_id(), "id": ref})
 
     async def react(self, containing: str, emoji: str) -> None:
         found = self._find(containing)["id"]
-        frame = {"type": "react", "client_id": self._visitor.client_id(), "id": found, "emoji": emoji}
-        await self._visitor.frame(frame)
+        frame = {"type": "react", "client_id": self.visitor.client_id(), "id": found, "emoji": emoji}
+        await self.visitor.frame(frame)
 
     def _find(self, containing: str) -> dict[str, Any]:
-        return next(item for item in self._visitor.items.values() if not item["me"] and containing in words(item))
+        return next(item for item in self.visitor.items.values() if not item["me"] and containing in words(item))
 
     def _theirs(self) -> list[dict[str, Any]]:
-        return [item for item in self._visitor.items.values() if not item["me"] and not item["deleted"]]
+        return [item for item in self.visitor.items.values() if not item["me"] and not item["deleted"]]
 
     def texts(self) -> list[str]:
         return [words(item) for item in self._theirs()]
@@ -87,7 +87,7 @@ class WebCustomer(Customer):
         return [file["name"] for item in self._theirs() for file in item["files"]]
 
     def reactions(self) -> list[str]:
-        mine = [item for item in self._visitor.items.values() if item["me"]]
+        mine = [item for item in self.visitor.items.values() if item["me"]]
         return [item["reactions"]["agent"] for item in mine if "agent" in item["reactions"]]
 
 

@@ -1,0 +1,45 @@
+"""The offices of all workplaces on one stage, with rooms enough that no story waits for another."""
+
+from __future__ import annotations
+
+import itertools
+
+from sandbox.stage import Options, Stage
+from tests.contract.offices.office import Office
+from tests.contract.offices.slack import SlackOffice
+
+ROOMS = 8
+OFFICES = {"slack": SlackOffice}
+#: Name of the workspace on the stage, by workplace.
+WORKSPACES = {name: office.workspace for name, office in OFFICES.items()}
+
+
+def _words(workspace: str, number: int) -> str:
+    """A first message with these words opens its thread in that room."""
+    return f"{workspace}-{number}."
+
+
+ROUTES = "\n".join(
+    f'[[routes]]\nname = "{workspace}{number}"\nrooms = ["{workspace}/#r{number}"]\n'
+    f'when = {{ words = ["{_words(workspace, number)}"] }}'
+    for workspace in WORKSPACES.values()
+    for number in range(ROOMS)
+)
+
+
+class Offices(Stage):
+    """Set it with `extra=ROUTES`."""
+
+    def _furnish(self) -> None:
+        super()._furnish()
+        rooms = [self.slack.add_channel(f"r{number}", members=[self.bea, self.omar]) for number in range(ROOMS)]
+        for room in rooms:
+            self.slack.invite_bot(room)
+        self._rooms = {"slack": rooms}
+        self._turns = itertools.cycle(range(ROOMS))
+
+    def open_office(self, workplace: str) -> tuple[Office, str]:
+        """An agent in a room that nobody has used for a while, and words that open a thread there."""
+        number = next(self._turns)
+        office = OFFICES[workplace](self, self._rooms[workplace][number])
+        return office, f"Hello from {_words(WORKSPACES[workplace], number)}"

@@ -1,0 +1,89 @@
+"""What an agent can do is one list, and she can do it in every workplace: each gesture end to end, or why not."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core import discovery
+from core.contracts.gestures import Gesture
+from core.testing.gestures import check_lacks, meanings, table
+from sandbox.stage import Options
+from tests.contract.offices.rooms import OFFICES, ROUTES, Offices
+from tests.contract.offices.vendors import PERSONS, WAYS_OF_VENDORS
+from tests.contract.stories import changing, deciding, handling, looking, writing
+from tests.contract.stories.telling import STORIES, talking
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "what-agents-can-do.md"
+#: Importing them tells them.
+TOLD = (writing, changing, deciding, handling, looking)
+BY_GESTURE = {story.gesture: story for story in STORIES}
+#: Long enough that an agent can change her mind while the machine is busy.
+HOLD = 1.0
+
+
+@pytest.fixture(scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offices]:
+    """One for all: every story brings a customer of its own."""
+    options = Options(hold_seconds=HOLD, limits=False, extra=ROUTES)
+    async with Offices(tmp_path_factory.mktemp("offices"), options) as stage:
+        yield stage
+
+
+def test_every_gesture_has_one_story() -> None:
+    told = Counter(story.gesture for story in STORIES)
+    assert told == Counter(Gesture)
+
+
+def test_every_workplace_has_an_office() -> None:
+    assert set(OFFICES) == set(discovery.workplaces().names), "give a new workplace an office here"
+
+
+@pytest.mark.parametrize("gesture", Gesture)
+@pytest.mark.parametrize("workplace", sorted(OFFICES))
+async def test_an_agent_can(stage: Offices, workplace: str, gesture: Gesture) -> None:
+    if gesture in OFFICES[workplace].spec.lacks:
+        # Declared, and below held to be true and explained.
+        name = WAYS_OF_VENDORS[gesture]
+        assert not hasattr(PERSONS[workplace], name), f"the vendor's people can: {name}"
+        return
+    story = BY_GESTURE[gesture]
+    office, first = stage.open_office(workplace)
+    async with talking(stage, office, story.channel, first) as talk:
+        await story.play(talk)
+
+
+@pytest.mark.parametrize("workplace", sorted(OFFICES))
+def test_what_cannot_be_done_is_explained(workplace: str) -> None:
+    spec, folder = OFFICES[workplace].spec, discovery.workplaces().folder(workplace)
+    assert folder is not None
+    check_lacks(spec, folder)
+    missing = [gesture for gesture in Gesture if (gesture in spec.lacks) == (gesture in OFFICES[workplace].ways)]
+    assert not missing, f"either lacked or done in some way, not both: {missing}"
+
+
+def test_what_some_vendor_cannot_another_can() -> None:
+    """So the names below are those of real gestures."""
+    for gesture, name in WAYS_OF_VENDORS.items():
+        assert any(hasattr(people, name) for people in PERSONS.values()), f"{gesture}: nobody has {name}"
+
+
+def test_each_gesture_means_something_else() -> None:
+    found = meanings()
+    assert set(found) == set(Gesture)
+    assert len(set(found.values())) == len(found)
+
+
+def test_the_page_says_what_the_code_does() -> None:
+    """`RENEW=1 pytest tests/contract/test_gestures.py -k page` writes it anew."""
+    offices = [(OFFICES[name].spec, OFFICES[name].ways) for name in sorted(OFFICES)]
+    before, mark, _ = PAGE.read_text(encoding="utf-8").partition("<!-- made from the code -->\n")
+    assert mark, "the page has lost the line under which the table stands"
+    renewed = f"{before}{mark}\n{table(offices)}"
+    if os.environ.get("RENEW"):
+        PAGE.write_text(renewed, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == renewed, "renew it as this test's docstring says"
