@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bridges.email.htmlruns import tidy
-from bridges.email.htmltokens import Tag, tokens
+from core.contracts.htmltokens import Tag, tokens
 from core.contracts.plaintext import inline_text
 from core.contracts.richtext import Block, CodeBlock, Heading, Inline, Link, ListBlock, ListItem, Mark, Paragraph, Quote
 from core.contracts.richtext import Text as Run

@@ -15,10 +15,10 @@ WORKPLACE: WorkplaceSpec[TeamsSettings] = WorkplaceSpec(
     title="Microsoft Teams",
     settings=TeamsSettings,
     capabilities=WorkplaceCapabilities(
-        # Runs, escapes and the rest of the card stay below the 80 KB of an activity with any script.
-        max_text=6_000,
-        # https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit: 7 in one second, 8 in two, 60 in 30,
-        # of one app in one channel.
+        # Of any script, runs and escapes included, this fits into the 80 KB of an activity.
+        max_text=3_000,
+        # https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit: for one app in one channel
+        # 7 in a second, 8 in two, 60 in thirty.
         room_rate=Rate(gap=timedelta(milliseconds=520), burst=3),
         # 50 a second of one app in one tenant.
         workspace_rate=Rate(gap=timedelta(milliseconds=20), burst=20),

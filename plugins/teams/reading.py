@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.contracts.htmltokens import Tag, tokens
 from core.contracts.plaintext import MAX_DEPTH, block_text
 from core.contracts.richtext import (
     Block,
@@ -25,7 +26,6 @@ from core.contracts.richtext import (
     document,
 )
 from core.contracts.text import normalise, safe_url
-from plugins.teams.markup import Tag, tokens
 from plugins.teams.runs import merged, paragraphs, trimmed
 
 STYLES = {

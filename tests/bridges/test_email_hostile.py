@@ -17,6 +17,7 @@ from bridges.email.parse import Envelope, MailReader, pack
 from bridges.email.settings import EmailSettings
 from core.contracts.bridge import MessageReceived
 from core.contracts.content import Content
+from core.contracts.text import plain
 from tests.bridges.runtime import RecordingRuntime
 
 SETTINGS = EmailSettings.model_validate(
@@ -132,6 +133,13 @@ async def test_others_are_served_while_a_hostile_mail_is_read(
         longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
     assert len(await reading) == 1
     assert longest < 1
+
+
+def test_a_number_that_python_refuses_to_read_is_shown_as_unreadable() -> None:
+    mail = READER.read(letter(f"<p>Total &#{'9' * 5_000}; euros</p>", "text/html"))
+    assert mail is not None
+    assert isinstance(mail.event, MessageReceived)
+    assert plain(mail.event.content.body) == "Total \ufffd euros"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
