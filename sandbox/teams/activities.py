@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.teams import cards
-from sandbox.teams.wire import ADAPTIVE_CARD, ApiError, Json
+from sandbox.teams.wire import ADAPTIVE_CARD, ApiError, Json, object_of
 from sandbox.teams.world import Room, World
 
 #: UTF-16, without pictures in base64.
@@ -127,7 +127,7 @@ def _mentions(world: World, activity: Json) -> None:
     for attachment in activity.get("attachments") or []:
         if attachment.get("contentType") == ADAPTIVE_CARD:
             card = attachment["content"]
-            entities = (card.get("msteams") or {}).get("entities") or []
+            entities = object_of(card.get("msteams")).get("entities") or []
             _in_text(world, entities, list(cards.texts(card)))
 
 

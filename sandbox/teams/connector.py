@@ -10,7 +10,7 @@ from aiohttp import web
 from sandbox.teams import activities
 from sandbox.teams.limits import REACT, SEND, Windows
 from sandbox.teams.web import Call, FrontDoor
-from sandbox.teams.wire import ApiError, Json, split
+from sandbox.teams.wire import ApiError, Json, object_of, split
 from sandbox.teams.world import Message, Room, User, World
 
 #: How long a client shows that somebody types.
@@ -52,7 +52,7 @@ class Connector:
         activities.check(self.world, room, activity)
         if _is_targeted(call):
             return self._target(room, root, activity)
-        if (activity.get("recipient") or {}).get("isTargeted"):
+        if object_of(activity.get("recipient")).get("isTargeted"):
             raise ApiError(400, "BadArgument", "A targeted activity needs isTargetedActivity=true in the query.")
         if activities.is_combined(activity):
             cards = [entry for entry in activity["attachments"] if activities.is_card(entry)]
@@ -65,11 +65,11 @@ class Connector:
 
     def _create(self, call: Call) -> web.StreamResponse:
         body = call.activity()
-        data = body.get("channelData") or {}
-        tenant = str(body.get("tenantId") or (data.get("tenant") or {}).get("id") or "")
+        data = object_of(body.get("channelData"))
+        tenant = str(body.get("tenantId") or object_of(data.get("tenant")).get("id") or "")
         if not body.get("isGroup"):
             return web.json_response({"id": self._direct(body, tenant)}, status=201)
-        channel = str((data.get("channel") or {}).get("id") or "")
+        channel = str(object_of(data.get("channel")).get("id") or "")
         activity = body.get("activity")
         if not channel or not isinstance(activity, dict):
             raise ApiError(
@@ -97,7 +97,7 @@ class Connector:
 
     def _target(self, room: Room, root: str | None, activity: Json) -> web.StreamResponse:
         """https://learn.microsoft.com/microsoftteams/platform/agents-in-teams/targeted-messages"""
-        recipient = activity.get("recipient") or {}
+        recipient = object_of(activity.get("recipient"))
         if room.kind == "personal":
             raise ApiError(400, "BadArgument", "Targeted messages are for channels and group chats.")
         member = next((user for user in self.world.members(room) if user.id == recipient.get("id")), None)
@@ -206,8 +206,8 @@ def _put(message: Message, activity: Mapping[str, Any]) -> None:
     message.importance = str(activity.get("importance") or "normal")
     entities = list(activity.get("entities") or [])
     for attachment in message.attachments:
-        entities += ((attachment.get("content") or {}).get("msteams") or {}).get("entities") or []
-    mentioned = [entity["mentioned"] for entity in entities if entity.get("type") == "mention"]
+        entities += object_of(object_of(attachment.get("content")).get("msteams")).get("entities") or []
+    mentioned = [entity["mentioned"] for entity in entities if object_of(entity).get("type") == "mention"]
     message.mentions = [(str(who["id"]), str(who["name"])) for who in mentioned]
 
 
@@ -253,6 +253,6 @@ def _reacts(call: Call) -> tuple[str, Windows]:
 
 
 def _creates(call: Call) -> tuple[str, Windows]:
-    body = call.body if isinstance(call.body, dict) else {}
-    channel = ((body.get("channelData") or {}).get("channel") or {}).get("id")
+    body = object_of(call.body)
+    channel = object_of(object_of(body.get("channelData")).get("channel")).get("id")
     return str(channel or body.get("members")), SEND

@@ -81,8 +81,8 @@ class Gestures(Core):
     ) -> None:
         """A person changes her own message; her files, and mentions that still stand in it, stay."""
         _person, place, message = self._own(user, room, id)
-        kept = message.mentions if mentions is None else list(mentions)
-        message.mentions = [(who, name) for who, name in kept if mentions is not None or f"@{name}" in text]
+        kept = [(who, name) for who, name in message.mentions if f"@{name}" in text or f">{name}</at>" in text]
+        message.mentions = kept if mentions is None else list(mentions)
         files = "".join(self._shown(place, message, file) for file in message.files)
         quoted = self._quoted(place, message.quote) if message.quote else ""
         message.html = quoted + composer.compose(text, message.mentions) + files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from sandbox.teams.core import Core
 from sandbox.teams.delivery import Answer
 from sandbox.teams.dialogs import Dialog, Dialogs
 from sandbox.teams.extensions import Extensions
-from sandbox.teams.wire import ADAPTIVE_CARD, Json, NotPossible
+from sandbox.teams.wire import ADAPTIVE_CARD, Json, NotPossible, object_of
 from sandbox.teams.world import Message, Room, User
 
 MESSAGE = "application/vnd.microsoft.activity.message"
@@ -55,7 +56,7 @@ class Interactions(Core):
         card: Json | None = self.world.views.get((user, id)) or next(iter(shown), None)
         if card is None:
             raise NotPossible(f"message {id} shows no card")
-        return card
+        return copy.deepcopy(card)
 
     async def person_presses(
         self,
@@ -185,7 +186,7 @@ class Interactions(Core):
 
     async def _submit(self, person: User, place: Room, message: Message, action: Json, state: Json) -> Pressed:
         data = _joined(action.get("data"), state)
-        special = (data.get("msteams") or {}) if isinstance(data, dict) else {}
+        special = object_of(object_of(data).get("msteams"))
         if special.get("type") == "task/fetch":
             value = {"data": data, "context": {"theme": "default"}}
             answer = await self.delivery.ask(

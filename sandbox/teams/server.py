@@ -164,7 +164,8 @@ class TeamsSandbox(Places, Gestures, Interactions):
 
     def thread(self, room: str, root: str) -> list[Json]:
         """What stands of a root and its replies, oldest first."""
-        return [message for message in self.messages(room) if message["root"] == root]
+        place = self.room(room)
+        return [self.world.message_json(place, message) for message in place.thread(root) if not message.deleted]
 
     def chat(self, user: str) -> list[Json]:
         """What stands in this person's chat with the bot, oldest first."""

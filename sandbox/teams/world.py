@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import time
 import uuid
@@ -333,7 +334,7 @@ class World:
             "summary": message.summary,
             "importance": message.importance,
             "mentions": [{"id": who, "name": name} for who, name in message.mentions],
-            "attachments": message.attachments,
+            "attachments": copy.deepcopy(message.attachments),
             "files": [
                 {"id": file.id, "name": file.name, "mime": file.mime, "size": len(file.content), "inline": file.inline}
                 for file in message.files
