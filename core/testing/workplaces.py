@@ -106,6 +106,13 @@ class WorkplaceContract:
             assert words in opening.text
         assert opening.post == thread.thread
 
+    async def test_an_opening_holds_as_much_of_the_message_as_it_says(self, peer: WorkplacePeer) -> None:
+        words = " ".join(f"word{number}" for number in range(320))
+        thread = await peer.workplace.open_thread(peer.room, CARD, said(words, key="long"))
+        (opening,) = await peer.shown(thread)
+        assert "word0 word1" in opening.text
+        assert ("word319" in opening.text) == peer.spec.capabilities.opening_holds_message
+
     async def test_posts_follow_in_order_under_their_authors(self, peer: WorkplacePeer, thread: ThreadRef) -> None:
         refs = [await peer.workplace.post(thread, said(f"Number {n}", key=f"k{n}")) for n in range(3)]
         _, *posts = await peer.shown(thread)

@@ -234,3 +234,46 @@ def test_files_of_secrets_that_hold_none(tmp_path: Path) -> None:
     for name, sentence in (("empty", "is empty"), ("binary", "is not UTF-8 text"), ("big", "is larger than")):
         [problem] = mistakes(tmp_path, GOOD.replace("file:secrets/bot", f"file:{name}"))
         assert sentence in problem
+
+
+def test_canned_replies_are_texts_and_nothing_else(tmp_path: Path) -> None:
+    canned = """
+[[canned_replies]]
+title = " Opening hours "
+text = "file:secrets/bot"
+
+[[canned_replies]]
+title = "Returns"
+text = "env:PAPER_TOKEN, within 30 days"
+"""
+    settings = read(tmp_path, GOOD + canned)
+
+    assert [(one.title, one.text) for one in settings.canned_replies] == [
+        ("Opening hours", "file:secrets/bot"),
+        ("Returns", "env:PAPER_TOKEN, within 30 days"),
+    ]
+    assert len(settings.secrets) == 2
+    assert read(tmp_path, GOOD).canned_replies == ()
+
+
+def test_what_is_wrong_with_a_canned_reply_is_told(tmp_path: Path) -> None:
+    def table(title: str, text: str) -> str:
+        return f'[[canned_replies]]\ntitle = "{title}"\ntext = "{text}"\n'
+
+    wrong = table("Hours", "9 to 5") + table("Hours ", "9 to 6") + table("Blank", " ") + table("x" * 76, "y" * 4_001)
+    problems = mistakes(tmp_path, GOOD + wrong + '[[canned_replies]]\ntitel = "Returns"\n')
+
+    expected = [
+        '[[canned_replies]] "Hours": 2 tables have this title; each needs its own.',
+        "[[canned_replies]] \"Blank\", text = ' ': there is nothing in it.",
+        f'[[canned_replies]] "{"x" * 76}", title = ',
+        f'[[canned_replies]] "{"x" * 76}", text = ',
+        "[[canned_replies]] number 5, title: it is missing; add it.",
+        "[[canned_replies]] number 5, text: it is missing; add it.",
+        '[[canned_replies]] number 5, titel: this key is not known; did you mean "title"?',
+    ]
+    for sentence in expected:
+        assert [problem for problem in problems if problem.startswith(sentence)], (sentence, problems)
+    assert len(problems) == len(expected), problems
+    many = "".join(table(f"Reply {number}", "x") for number in range(101))
+    assert [problem for problem in mistakes(tmp_path, GOOD + many) if problem.startswith("canned_replies")]
