@@ -34,6 +34,7 @@ async def test_the_message_follows_its_preview(database_url: str, tmp_path: Path
         await office.channel.writes(jane, "Hello?")
         [thread] = office.tool.threads
         await until(lambda: "Hello?" in said(thread), "the second message")
+        await office.quiet()
         opening, first, _file, second = said(thread)
         assert opening.startswith("My order is late.")
         assert len(opening) <= 101
