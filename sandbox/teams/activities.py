@@ -44,7 +44,7 @@ def check(world: World, room: Room, activity: Json) -> None:
         raise ApiError(400, "BadSyntax", f"attachments must be a list of at most {MOST_ATTACHMENTS}.")
     if not (text or "").strip() and not attachments:
         raise ApiError(400, "BadSyntax", "Activity resulted into no content: it has neither text nor attachments.")
-    if activity.get("textFormat", "plain") not in _FORMATS:
+    if str(activity.get("textFormat") or "plain") not in _FORMATS:
         raise ApiError(400, _CODE, f"Unknown textFormat {activity['textFormat']!r}.")
     if activity.get("suggestedActions") and room.kind != "personal":
         raise ApiError(400, _CODE, "suggestedActions are for personal chats only.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.teams import card_shapes
 from sandbox.teams.card_shapes import ACTIONS, ELEMENTS, INLINES, OTHER_VALUES, PARTS, STYLES, VALUES, Shape
-from sandbox.teams.wire import Json, NotPossible
+from sandbox.teams.wire import Json, NotPossible, object_of
 
 #: Buttons that Teams shows; others are left away unless they stand in the overflow menu.
 MOST_ACTIONS = 6
@@ -46,13 +46,19 @@ def buttons(card: Json) -> Iterator[Json]:
                 yield from buttons(action["card"])
 
 
-def button(card: Json, title: str) -> Json:
-    """The button with this title. Raises: NotPossible."""
-    found = [action for action in buttons(card) if action.get("title") == title]
+def button(card: Json, title: str, data: Mapping[str, Any] | None = None) -> Json:
+    """The button with this title; what is given of its `data` tells several apart. Raises: NotPossible."""
+    named = [action for action in buttons(card) if action.get("title") == title]
+    found = [action for action in named if _carries(action, data or {})]
     if len(found) != 1:
         shown = ", ".join(repr(action.get("title")) for action in buttons(card)) or "none"
         raise NotPossible(f"{len(found)} buttons are called {title!r}; there are: {shown}")
     return found[0]
+
+
+def _carries(action: Json, data: Mapping[str, Any]) -> bool:
+    carried = object_of(action.get("data"))
+    return all(carried.get(name) == value for name, value in data.items())
 
 
 def inputs(card: Json) -> Iterator[Json]:

@@ -35,11 +35,12 @@ _NO_WORDS = re.compile(
 )
 #: Stand for what is finished already, so that nothing is read in it.
 _KEPT = re.compile("\ue000(\\d+)\ue001")
+_MARKS = re.compile("[\ue000\ue001]")
 
 
 def compose(typed: str, mentions: Sequence[tuple[str, str]] = ()) -> str:
     """The HTML of what was typed; `@Name` becomes the mention of that name, and HTML stays what it is."""
-    return typed if _HTML.match(typed) else _Composer(mentions).html(typed)
+    return typed if _HTML.match(typed) else _Composer(mentions).html(_MARKS.sub("", typed))
 
 
 def plain(source: str) -> str:
@@ -124,7 +125,9 @@ class _Composer:
         return f"\ue000{len(self._kept) - 1}\ue001"
 
     def _restored(self, text: str) -> str:
-        return _KEPT.sub(lambda found: self._kept[int(found[1])], text)
+        while _KEPT.search(text):  # a mention may stand in a link, and so on
+            text = _KEPT.sub(lambda found: self._kept[int(found[1])], text)
+        return text
 
 
 def _link(found: re.Match[str]) -> str:

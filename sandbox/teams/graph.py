@@ -111,7 +111,8 @@ class Graph:
             raise ApiError(400, "BadRequest", f"Invalid page size: $top must be between 1 and {LARGEST_PAGE}.")
         if unknown := set(query) - {"$top", "$skiptoken", "$expand"}:
             raise ApiError(400, "BadRequest", f"The query option {sorted(unknown)[0]} is not supported.")
-        listed = list(found)
+        latest = self.world.clock() - self.world.graph_lag
+        listed = [message for message in found if message.created <= latest]
         answer: Json = {
             "@odata.context": f"{self.world.url}/v1.0/$metadata#chatMessages",
             "@odata.count": len(listed[start : start + size]),

@@ -66,15 +66,17 @@ class Interactions(Core):
         title: str,
         inputs: Mapping[str, Any] | None = None,
         *,
+        data: Mapping[str, Any] | None = None,
         old_client: bool = False,
     ) -> Pressed:
         """A person presses the button with this title; `inputs` by the ids of the card's inputs.
 
+        `data`, as far as it is given, tells buttons with the same title apart.
         `old_client`: she has one that knows no Action.Execute and presses its fallback.
         """
         person, place, message = self.seen(user, room, id)
         card = self.card(user, room, id)
-        action = cards.button(card, title)
+        action = cards.button(card, title, data)
         if old_client and action["type"] == "Action.Execute":
             fallback = action.get("fallback")
             if not isinstance(fallback, dict):

@@ -139,6 +139,8 @@ class World:
         self.rsc = rsc
         #: Whether an administrator granted Files.Read.All to the app.
         self.files_permission = False
+        #: Seconds after which Graph lists a message that stands in Teams already.
+        self.graph_lag = 0.0
         self.url = ""
         self.bot_id = f"28:{app_id}"
         self.bot_name = "Threadbridge"

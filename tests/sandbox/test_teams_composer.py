@@ -28,6 +28,7 @@ from sandbox.teams.composer import compose, plain
         ),
         ("snake_case_name and 2 ** 3", "<p>snake_case_name and 2 ** 3</p>"),
         ("<p>as it is</p>", "<p>as it is</p>"),
+        ("\ue00099\ue001 x", "<p>99 x</p>"),
     ],
 )
 def test_what_is_typed_becomes_html(typed: str, made: str) -> None:
@@ -37,6 +38,7 @@ def test_what_is_typed_becomes_html(typed: str, made: str) -> None:
 def test_a_mention_stands_where_its_name_was_typed_and_else_comes_first() -> None:
     bea, omar = ("29:1b", "Bea"), ("29:1o", "Omar & Co")
     assert compose("ask @Bea now", [bea]) == '<p>ask <at id="0">Bea</at>&nbsp;now</p>'
+    assert compose("`for @Bea`", [bea]) == '<p><code>for <at id="0">Bea</at></code></p>'
     assert compose("now", [bea, omar]) == ('<p><at id="0">Bea</at>&nbsp;<at id="1">Omar &amp; Co</at>&nbsp;now</p>')
 
 

@@ -325,3 +325,25 @@ async def test_faults_meet_calls_by_name(teams: TeamsSandbox, bot: Bot, room: st
     root = await bot.posts(room, post(card(words())))
     teams.faults.order("reply", Fault(status=504))
     assert (await bot.call("POST", there(f"{room};messageid={root}"), post(card(words()))))[0] == 504
+
+
+ODD: tuple[Any, ...] = (None, "x", 5, [], {}, [5], {"a": []}, True)
+
+
+@pytest.mark.parametrize(
+    "field", ["recipient", "attachments", "entities", "channelData", "text", "members", "activity", "textFormat"]
+)
+async def test_odd_bodies_break_nothing(bot: Bot, room: str, field: str) -> None:
+    bodies = (post(card(words())), {"isGroup": True}, {"isGroup": False})
+    for body in ({**body, field: odd} for body in bodies for odd in ODD):
+        for method, path in (("POST", there(room)), ("POST", "/v3/conversations"), ("PUT", there(room, "1"))):
+            status, answer = await bot.call(method, path, body)
+            assert status < 500, (body, answer)
+
+
+@pytest.mark.parametrize("field", ["body", "actions", "msteams", "refresh", "selectAction", "version", "fallback"])
+async def test_odd_cards_break_nothing(bot: Bot, room: str, field: str) -> None:
+    for odd in ODD:
+        for attachment in (card(words(), **{field: odd}), card({"type": "Container", "items": [words()], field: odd})):
+            status, answer = await bot.call("POST", there(room), post(attachment))
+            assert status < 500, (attachment, answer)

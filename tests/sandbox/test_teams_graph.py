@@ -145,3 +145,12 @@ async def test_pictures_and_files(teams: TeamsSandbox, bot: Bot, bea: str, room:
     assert await bot.call("GET", headers["Location"]) == (200, b"%PDF"), "the address itself needs no token"
     assert (await bot.call("GET", headers["Location"].partition("?")[0]))[0] == 401
     assert (await code(bot, picture))[0] == 401
+
+
+async def test_graph_may_lag_behind(teams: TeamsSandbox, bot: Bot, room: str, listed: str) -> None:
+    await bot.posts(room, post(card(words())))
+    await bot.log_in("https://graph.microsoft.com")
+    teams.world.graph_lag = 60.0
+    assert (await bot.call("GET", listed))[1]["value"] == []
+    teams.world.graph_lag = 0.0
+    assert len((await bot.call("GET", listed))[1]["value"]) == 1

@@ -190,6 +190,23 @@ async def test_only_six_buttons_and_the_overflow_can_be_pressed(
         await teams.person_presses(bea, room, id, "B6")
 
 
+async def test_buttons_of_one_title_are_told_apart_by_their_data(
+    teams: TeamsSandbox, bot: Bot, bea: str, room: str
+) -> None:
+    two = [execute(data={"tb": "act", "value": value}) for value in ("a", "b")]
+    id = await bot.posts(room, post(card(words(), actions=two)))
+    bot.answers["adaptiveCard/action"] = {
+        "statusCode": 200,
+        "type": "application/vnd.microsoft.activity.message",
+        "value": "ok",
+    }
+    with pytest.raises(NotPossible, match="2 buttons"):
+        await teams.person_presses(bea, room, id, "Claim")
+    assert (await teams.person_presses(bea, room, id, "Claim", data={"value": "b"})).ok
+    asked = await bot.until(lambda one: one.get("name") == "adaptiveCard/action")
+    assert asked["value"]["action"]["data"]["value"] == "b"
+
+
 async def test_a_search_is_chosen_from_and_sent(teams: TeamsSandbox, bot: Bot, bea: str, room: str) -> None:
     preview = {"contentType": "application/vnd.microsoft.card.thumbnail", "content": {"title": "Hours"}}
     found = {**card(words("We open at nine")), "preview": preview}
