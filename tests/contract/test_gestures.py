@@ -29,7 +29,7 @@ HOLD = 1.0
 @pytest.fixture(scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offices]:
     """One for all: every story brings a customer of its own."""
-    options = Options(hold_seconds=HOLD, limits=False, extra=ROUTES)
+    options = Options(hold_seconds=HOLD, limits=False, teams=True, extra=ROUTES)
     async with Offices(tmp_path_factory.mktemp("offices"), options) as stage:
         yield stage
 

@@ -23,8 +23,6 @@ class Seen:
     text: str
     author: str
     buttons: tuple[str, ...] = ()
-    #: Contents of the files that stand in it.
-    files: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 
-from sandbox.stage import Options, Stage
+from sandbox.stage import Stage
 from tests.contract.offices.office import Office
 from tests.contract.offices.slack import SlackOffice
+from tests.contract.offices.teams import TeamsOffice
 
 ROOMS = 8
-OFFICES = {"slack": SlackOffice}
+OFFICES: dict[str, type[SlackOffice] | type[TeamsOffice]] = {"slack": SlackOffice, "teams": TeamsOffice}
 #: Name of the workspace on the stage, by workplace.
 WORKSPACES = {name: office.workspace for name, office in OFFICES.items()}
 
@@ -28,15 +29,19 @@ ROUTES = "\n".join(
 
 
 class Offices(Stage):
-    """Set it with `extra=ROUTES`."""
+    """Set it with `teams=True` and `extra=ROUTES`."""
 
     def _furnish(self) -> None:
         super()._furnish()
+        self._turns = itertools.cycle(range(ROOMS))
         rooms = [self.slack.add_channel(f"r{number}", members=[self.bea, self.omar]) for number in range(ROOMS)]
         for room in rooms:
             self.slack.invite_bot(room)
         self._rooms = {"slack": rooms}
-        self._turns = itertools.cycle(range(ROOMS))
+
+    def _furnish_teams(self) -> None:
+        super()._furnish_teams()
+        self._rooms["teams"] = [self.teams.add_channel(self.team, f"r{number}") for number in range(ROOMS)]
 
     def open_office(self, workplace: str) -> tuple[Office, str]:
         """An agent in a room that nobody has used for a while, and words that open a thread there."""

@@ -79,7 +79,7 @@ class SlackOffice:
         return SlackOffice(self._stage, self.room, self._stage.omar)
 
     def elsewhere(self) -> tuple[SlackOffice, str]:
-        return SlackOffice(self._stage, self._stage.vip, self.user), "#vip"
+        return SlackOffice(self._stage, self._stage.vip, self.user), "shop/#vip"
 
     def thread_of(self, customer: str) -> str | None:
         for message in self._slack.messages(self.room):
@@ -94,7 +94,6 @@ class SlackOffice:
                 text=words(message),
                 author=str(message.get("username") or self._author(message)),
                 buttons=tuple(one["text"]["text"] for one in _buttons(message)),
-                files=tuple(self._slack.file_content(file["id"])[1] for file in message.get("files", ())),
             )
             for message in self._slack.thread(self.room, thread)
             if message.get("subtype") != "tombstone"

@@ -45,7 +45,7 @@ async def reopen(here: Talk) -> None:
     await here.office.presses(here.thread, "Reopen")
     await here.stands(f"{here.office.name} reopened this conversation")
     await until(lambda: "Resolve" in here.card().buttons, "a card that can be resolved")
-    assert "Resolved" not in here.card().text
+    await until(lambda: "Resolved" not in here.card().text, "a card that says so")
     await here.hears_only()
 
 

@@ -72,7 +72,12 @@ class Talk:
         return self.office.posts(self.thread)[0]
 
     async def card_says(self, text: str) -> None:
-        await until(lambda: text in self.card().text, f"{text!r} on the card")
+        """Waits until the card says so, to everybody."""
+        for office in (self.office, self.office.colleague()):
+            await until(
+                lambda office=office: text in office.posts(self.thread)[0].text,  # type: ignore[misc]
+                f"{text!r} on the card, seen by {office.name}",
+            )
 
     async def signed(self, post: str, sign: Sign) -> None:
         await until(lambda: self.office.sign(self.thread, post) is sign, f"the mark {sign}")
