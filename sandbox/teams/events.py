@@ -25,6 +25,8 @@ class Events:
         self.reply_ids: Literal["sometimes", "always", "never"] = "sometimes"
         #: Whether pictures come as attachments of their own; in some tenants they are in the HTML alone.
         self.picture_attachments = True
+        #: Whether messages come with their HTML; without it only `text` is left.
+        self.html_attachment = True
         self._replies = 0
 
     def message(self, room: Room, message: Message, kind: str = "message", event: str = "") -> Json:
@@ -79,6 +81,11 @@ class Events:
             activity["channelData"]["settings"] = {"selectedChannel": {"id": room.id}}
             activity["conversation"] = {**activity["conversation"], "id": room.id}
         return activity
+
+    def begun(self, user: User, chat: Room, *, added: bool) -> Json:
+        """The bot came into a personal chat, or left it."""
+        activity = self._from(user, chat, "", "conversationUpdate")
+        return {**activity, "id": _new(), "membersAdded" if added else "membersRemoved": [{"id": self.world.bot_id}]}
 
     def members(self, by: User, team: Team, ids: list[str], *, added: bool) -> Json:
         """People or the bot came into a team, or left it."""
@@ -185,7 +192,9 @@ class Events:
                 }
                 made.append({"contentType": DOWNLOAD_INFO, "contentUrl": file.url, "name": file.name, "content": info})
         made += [dict(entry) for entry in message.attachments if entry.get("contentType") == ADAPTIVE_CARD]
-        return [*made, {"contentType": "text/html", "content": self.html(message)}]
+        if self.html_attachment:
+            made.append({"contentType": "text/html", "content": self.html(message)})
+        return made
 
     def _object_id(self, who: str) -> Json:
         user = self.world.users.get(who)

@@ -103,8 +103,15 @@ class GraphShapes:
         return {"application": None, "device": None, "user": person}
 
     def _mention(self, number: int, who: str, name: str) -> Json:
-        user = self.world.users.get(who)
-        return {"id": number, "mentionText": name, "mentioned": self._author(user)}
+        if who == self.world.bot_id or who in self.world.users:
+            mentioned = self._author(self.world.users.get(who))
+        elif who in self.world.rooms:
+            kind = "team" if who in self.world.teams else "channel"
+            place = {"id": who, "displayName": name, "conversationIdentityType": kind}
+            mentioned = {"application": None, "device": None, "user": None, "conversation": place}
+        else:
+            mentioned = {"application": None, "device": None, "user": None, "tag": {"id": who, "displayName": name}}
+        return {"id": number, "mentionText": name, "mentioned": mentioned}
 
     def _reactions(self, message: Message) -> list[Json]:
         return [

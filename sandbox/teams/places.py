@@ -105,6 +105,7 @@ class Places(Core):
         person = self.person(user)
         person.installed = True
         chat = self.world.chat(person)
+        self.delivery.send(self.events.begun(person, chat, added=True))
         self.delivery.send(self.events.installation(person, chat, "add"))
         return chat.id
 
@@ -165,7 +166,9 @@ class Places(Core):
 
     async def restore_team(self, team: str) -> None:
         """Restores a deleted team."""
-        owner = self.world.teams[team]
+        owner = self.world.teams.get(team)
+        if owner is None or not owner.deleted:
+            raise NotPossible(f"{team!r} is no deleted team")
         owner.deleted = False
         self._changed(owner, "teamRestored")
 

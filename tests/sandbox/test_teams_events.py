@@ -103,6 +103,20 @@ async def test_mentions_as_older_clients_write_them(teams: TeamsSandbox, bot: Bo
     )
 
 
+async def test_a_message_without_html_has_its_text(teams: TeamsSandbox, bot: Bot, bea: str, room: str) -> None:
+    teams.events.html_attachment = False
+    id = await teams.person_posts(bea, room, "- one\n- two")
+    said = await bot.until(lambda one: one["id"] == id)
+    assert (said["text"], said["attachments"]) == ("one\ntwo", [])
+
+
+async def test_a_channel_can_be_mentioned(teams: TeamsSandbox, bot: Bot, bea: str, room: str) -> None:
+    id = await teams.person_posts(bea, room, "@customers hi", mentions=[(room, "customers")])
+    said = await bot.until(lambda one: one["id"] == id)
+    assert said["entities"][0]["mentioned"] == {"id": room, "name": "customers"}
+    assert said["text"] == "<at>customers</at> hi"
+
+
 async def test_edits_deletes_and_restores(teams: TeamsSandbox, bot: Bot, bea: str, omar: str, room: str) -> None:
     id = await teams.person_posts(bea, room, "one")
     await teams.person_edits(bea, room, id, "two")
@@ -211,6 +225,8 @@ async def test_a_personal_chat(teams: TeamsSandbox, bot: Bot, bea: str, room: st
     await teams.install_for(zoe)
     added = await bot.until(lambda one: one["type"] == "installationUpdate")
     assert added["conversation"]["id"] == teams.chat_id(zoe)
+    came = await bot.until(lambda one: bool(one.get("membersAdded")))
+    assert came["conversation"]["conversationType"] == "personal"
 
 
 async def test_pictures_come_with_a_token_and_other_files_not_at_all(
