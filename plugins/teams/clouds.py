@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from yarl import URL
 
 from plugins.teams.settings import TeamsSettings, is_loopback
+
+#: An address in which every program sees the same host: no name or password, no port, no escape, no other script.
+_PLAIN = re.compile(r"https://((?:[a-z0-9-]+\.)+[a-z0-9-]+)(?::443)?(?:/[!-~]*)?", re.IGNORECASE)
+_PRINTABLE = re.compile(r"[!-~]*")
+
+#: An address as it goes over the wire: no spaces, line ends or letters that somebody would have to translate first.
+_PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
+_HOST = re.compile(r"[0-9A-Za-z.:-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,39 +29,55 @@ class TeamsCloud:
     #: Who signs what comes in, and where its keys are announced.
     issuer: str
     metadata_url: str
-    #: Hosts that may get our token; "*." in front stands for any host below.
+    #: Hosts that may get the Bot Connector's token; "*." in front stands for any host below.
     service_hosts: tuple[str, ...]
     graph_url: str
     graph_scope: str
     #: Where people open Teams.
     web_url: str = "https://teams.microsoft.com"
-    #: Bases in place of the hosts above, which may use http.
+    #: One address in place of all hosts above, which may use http.
     base: str = ""
 
-    def trusts(self, address: str) -> bool:
-        """Whether our token may be sent there."""
-        try:
-            url = URL(address)
-        except ValueError:
-            return False
-        if self.base:
-            base = URL(self.base)
-            return (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port) and not url.user
-        host = (url.host or "").lower()
-        if url.scheme != "https" or url.user or url.explicit_port not in (None, 443):
+    def trusts(self, url: URL) -> bool:
+        """Whether the Bot Connector is there, so that its token may be sent."""
+        if self.base and url.origin() == URL(self.base).origin():
+            return True
+        host = url.raw_host or ""
+        if url.scheme != "https" or url.explicit_port not in (None, 443):
             return False
         return any(
             host.endswith(known[1:]) if known.startswith("*.") else host == known for known in self.service_hosts
         )
 
+    def is_graph(self, url: URL) -> bool:
+        """Whether Microsoft Graph is there, so that its token may be sent."""
+        return url.origin() == URL(self.graph_url).origin()
 
-# teams.md lists what the SDKs know: https://learn.microsoft.com/microsoftteams/platform/concepts/app-fundamentals-overview
+
+def parsed(address: str) -> URL | None:
+    """An address exactly as it is written, or None for what is no plain web address.
+
+    Whoever checks an address must send to this very value: two readings of one address could name two hosts.
+    """
+    if _PLAIN.fullmatch(address) is None:
+        return None
+    try:
+        url = URL(address, encoded=True)
+    except ValueError:
+        return None
+    host = url.raw_host or ""
+    plain = url.scheme in {"http", "https"} and _HOST.fullmatch(host) and not url.raw_user and not url.raw_password
+    return url.with_host(host.lower()) if plain else None
+
+
+# https://learn.microsoft.com/microsoftteams/platform/concepts/cloud-overview, and what Microsoft's own library lists:
+# https://github.com/microsoft/teams.ts/blob/main/packages/api/src/auth/cloud-environment.ts
 _PUBLIC = TeamsCloud(
     login_url="https://login.microsoftonline.com",
     bot_scope="https://api.botframework.com/.default",
     issuer="https://api.botframework.com",
     metadata_url="https://login.botframework.com/v1/.well-known/openidconfiguration",
-    service_hosts=("smba.trafficmanager.net", "*.botframework.com"),
+    service_hosts=("smba.trafficmanager.net", "smba.onyx.prod.teams.trafficmanager.net", "*.botframework.com"),
     graph_url="https://graph.microsoft.com/v1.0",
     graph_scope="https://graph.microsoft.com/.default",
 )
@@ -82,7 +107,7 @@ CLOUDS: Mapping[str, TeamsCloud] = {
         bot_scope="https://api.botframework.azure.cn/.default",
         issuer="https://api.botframework.azure.cn",
         metadata_url="https://login.botframework.azure.cn/v1/.well-known/openidconfiguration",
-        service_hosts=("*.botframework.azure.cn", "*.teams.microsoftonline.cn"),
+        service_hosts=("frontend.botapi.msg.infra.teams.microsoftonline.cn", "*.botframework.azure.cn"),
         graph_url="https://microsoftgraph.chinacloudapi.cn/v1.0",
         graph_scope="https://microsoftgraph.chinacloudapi.cn/.default",
         web_url="https://teams.microsoftonline.cn",
@@ -107,9 +132,6 @@ def cloud_of(settings: TeamsSettings) -> TeamsCloud:
     )
 
 
-def is_development_host(address: str) -> bool:
+def is_here(url: URL) -> bool:
     """Whether an address is one of this machine, for a developer's tool."""
-    try:
-        return is_loopback(URL(address).host or "")
-    except ValueError:
-        return False
+    return is_loopback(url.raw_host or "")

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
-import jwt
 import msal
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+import requests
 
 from core.contracts.errors import CredentialsRejected, TemporaryFailure
+from core.contracts.text import line
+from plugins.teams.answers import body_of
+from plugins.teams.certificates import Certificate
 from plugins.teams.clouds import TeamsCloud
 from plugins.teams.errors import to_entra_error
 from plugins.teams.settings import TeamsSettings
 
-#: A token is renewed this long before it ends.
+#: A token is renewed this long before it ends; a failure then is no harm, and is tried again after a while.
 EARLY = timedelta(minutes=5)
+AGAIN = timedelta(seconds=30)
+#: Entra's longest, in seconds.
+LONGEST = 86_400.0
 #: Seconds for one answer.
 PATIENCE = 10.0
 MOST_BYTES = 256 * 1024
-#: How long a signed statement that we hold the certificate is good.
-ASSERTION_LASTS = timedelta(minutes=5)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -37,7 +36,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 class Token:
     """One access token."""
 
-    value: str
+    value: str = field(repr=False)
+    renewed: datetime
     ends: datetime
 
 
@@ -57,25 +57,29 @@ class Tokens:
         self._now = now
         self._tokens: dict[str, Token] = {}
         self._fetching: dict[str, asyncio.Task[Token]] = {}
+        self._certificate: Certificate | None = None
         self._identity: msal.ManagedIdentityClient | None = None
 
     async def get(self, scope: str) -> str:
         """A token that is good for some minutes. Raises CredentialsRejected; TemporaryFailure while Entra is away."""
         known = self._tokens.get(scope)
-        if known is not None and self._now() < known.ends - EARLY:
+        if known is not None and self._now() < known.renewed:
             return known.value
         try:
             return (await self._fetch_once(scope)).value
         except TemporaryFailure:
-            if known is not None and self._now() < known.ends:
-                return known.value
-            raise
+            if known is None or self._now() >= known.ends:
+                raise
+            self._tokens[scope] = replace(known, renewed=self._now() + AGAIN)
+            return known.value
 
     def drop(self, scope: str, value: str) -> None:
         """That token was not accepted; one that has taken its place meanwhile stays."""
         known = self._tokens.get(scope)
         if known is not None and known.value == value:
             del self._tokens[scope]
+            # It remembers tokens too.
+            self._identity = None
 
     async def _fetch_once(self, scope: str) -> Token:
         task = self._fetching.get(scope)
@@ -94,7 +98,9 @@ class Tokens:
             value, lasts = str(answer["access_token"]), float(answer["expires_in"])
         except (KeyError, ValueError, TypeError):
             raise TemporaryFailure("Entra's answer holds no token.") from None
-        token = Token(value=value, ends=asked_at + timedelta(seconds=min(max(lasts, 0.0), 86_400.0)))
+        lifetime = timedelta(seconds=min(max(lasts, 0.0), LONGEST))
+        ends = asked_at + lifetime
+        token = Token(value=value, renewed=ends - min(EARLY, lifetime / 2), ends=ends)
         self._tokens[scope] = token
         return token
 
@@ -102,7 +108,8 @@ class Tokens:
         address = f"{self._cloud.login_url}/{self._settings.tenant_id}/oauth2/v2.0/token"
         form = {"grant_type": "client_credentials", "client_id": self._settings.app_id, "scope": scope}
         if self._settings.certificate.get_secret_value():
-            form |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": self._assertion(address)}
+            assertion = await asyncio.to_thread(self._assertion, address)
+            form |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
         else:
             form["client_secret"] = self._settings.app_secret.get_secret_value()
         try:
@@ -110,39 +117,24 @@ class Tokens:
                 asyncio.timeout(PATIENCE),
                 self._session.post(address, data=form, allow_redirects=False) as answer,
             ):
-                body = await answer.content.read(MOST_BYTES)
+                body = await body_of(answer, most=MOST_BYTES) or b""
                 if answer.status != 200:
                     raise to_entra_error(answer.status, answer.headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise TemporaryFailure(f"Entra cannot be reached ({type(problem).__name__}).") from problem
         try:
-            value: Mapping[str, Any] = json.loads(body)
+            value = json.loads(body)
         except ValueError:
-            raise TemporaryFailure("Entra's answer is not JSON.") from None
+            value = None
+        if not isinstance(value, dict):
+            raise TemporaryFailure("Entra's answer is not what a token comes in.")
         return value
 
     def _assertion(self, audience: str) -> str:
-        """A statement signed with our key: https://learn.microsoft.com/entra/identity-platform/certificate-credentials"""
-        pem = self._settings.certificate.get_secret_value().encode()
-        try:
-            certificate = x509.load_pem_x509_certificate(pem)
-            key = serialization.load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError) as wrong:
-            raise CredentialsRejected(
-                "certificate holds no private key and certificate in PEM without a password; write both into one file."
-            ) from wrong
-        digest = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
-        now = self._now()
-        claims = {
-            "aud": audience,
-            "iss": self._settings.app_id,
-            "sub": self._settings.app_id,
-            "jti": str(uuid.uuid4()),
-            "nbf": now,
-            "exp": now + ASSERTION_LASTS,
-        }
-        thumbprint = base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
-        return jwt.encode(claims, key, algorithm="PS256", headers={"x5t#S256": thumbprint})  # type: ignore[arg-type]
+        """Signing and above all reading a key takes longer than the event loop should wait."""
+        if self._certificate is None:
+            self._certificate = Certificate.read(self._settings.certificate.get_secret_value())
+        return self._certificate.assertion(audience, self._settings.app_id, self._now())
 
     async def _by_identity(self, scope: str) -> Mapping[str, Any]:
         """MSAL knows every kind of Azure host; it blocks, so it runs beside the event loop, and keeps one client."""
@@ -153,40 +145,40 @@ class Tokens:
                 if named == "system"
                 else msal.UserAssignedManagedIdentity(client_id=named)
             )
-            self._identity = msal.ManagedIdentityClient(identity, http_client=_Http())
-        resource = scope.removesuffix("/.default")
+            self._identity = msal.ManagedIdentityClient(identity, http_client=_Patient())
+        ask, resource = self._identity.acquire_token_for_client, scope.removesuffix("/.default")
         try:
-            async with asyncio.timeout(PATIENCE * 3):
-                answer: Mapping[str, Any] = await asyncio.to_thread(
-                    self._identity.acquire_token_for_client, resource=resource
-                )
-        except (TimeoutError, OSError, ValueError, msal.ManagedIdentityError) as problem:
-            raise TemporaryFailure(f"The managed identity gives no token ({type(problem).__name__}).") from problem
+            answer: Mapping[str, Any] = await asyncio.to_thread(ask, resource=resource)
+        except (OSError, ValueError) as problem:
+            raise TemporaryFailure(
+                f"The managed identity gives no token ({_reason(problem)}): it works on Azure only; elsewhere set "
+                "app_secret or certificate instead."
+            ) from problem
         if "access_token" not in answer:
-            said = str(answer.get("error_description") or answer.get("error") or "")[:200]
+            said = line(str(answer.get("error_description") or answer.get("error") or ""), limit=200)
             raise CredentialsRejected(
                 f"The managed identity gives no token ({said}): assign it to this machine, and make the Azure Bot "
-                "resource of type User-Assigned Managed Identity."
+                "resource of type User-Assigned Managed Identity with the same app id."
             )
         return answer
 
 
-class _Http:
-    """What MSAL calls the machine's own identity endpoint with; never for long, never through a proxy."""
+class _Patient(requests.Session):
+    """What MSAL calls the machine's own identity endpoint with: never for long, never through a proxy."""
 
-    def get(self, url: str, **arguments: Any) -> Any:
-        import requests
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
 
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.get(url, timeout=PATIENCE, **arguments)
+    def send(self, request: Any, **options: Any) -> Any:
+        """Raises OSError for what is worth another try, which MSAL would take for a final refusal."""
+        answer = super().send(request, **{**options, "timeout": PATIENCE, "allow_redirects": False})
+        # https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling
+        if answer.status_code in {404, 410, 429} or answer.status_code >= 500:
+            answer.raise_for_status()
+        return answer
 
-    def post(self, url: str, **arguments: Any) -> Any:
-        import requests
 
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.post(url, timeout=PATIENCE, **arguments)
-
-    def close(self) -> None:
-        """Nothing is kept open."""
+def _reason(problem: Exception) -> str:
+    status = getattr(getattr(problem, "response", None), "status_code", None)
+    return f"HTTP {status}" if status else type(problem).__name__

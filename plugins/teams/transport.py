@@ -6,6 +6,7 @@ docs/decisions/0010-teams-natively.md. Everything here takes and gives plain JSO
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,17 +25,21 @@ from botframework.connector.auth import (
 
 from core.contracts.errors import OutcomeUnknown, PermanentFailure, RequestRejected, TemporaryFailure
 from core.contracts.json import loads
-from plugins.teams.clouds import TeamsCloud, cloud_of, is_development_host
+from plugins.teams.clouds import TeamsCloud, cloud_of, is_here, parsed
 from plugins.teams.keys import Keys
 from plugins.teams.rest import Call, Rest
 from plugins.teams.settings import TeamsSettings
 from plugins.teams.tokens import Tokens
+
+logger = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 
 #: How far clocks may differ.
 LEEWAY = timedelta(minutes=5)
 CHANNEL = "msteams"
+#: Largest activity that is read: 100 KB in UTF-16 with its HTML twice stays far below it.
+MOST_BYTES = 2 * 1024 * 1024
 #: Members asked for at once, and how often: larger teams are asked about one by one.
 PAGE = 500
 MOST_PAGES = 20
@@ -45,6 +50,11 @@ class Transport:
 
     def __init__(self, settings: TeamsSettings, session: aiohttp.ClientSession, now: Callable[[], datetime]) -> None:
         self.cloud = cloud_of(settings)
+        if settings.development:
+            logger.warning(
+                "Whatever reaches the Teams endpoint is believed unsigned, for a developer's tool: development is set",
+                extra={"action": "teams_unsigned"},
+            )
         self._settings = settings
         self._tokens = Tokens(settings, self.cloud, session, now)
         self._rest = Rest(settings, self.cloud, session, self._tokens)
@@ -53,6 +63,8 @@ class Transport:
 
     async def receive(self, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
         """One activity, proved to be from Teams and for us. Raises RequestRejected with the status to answer."""
+        if len(raw) > MOST_BYTES:
+            raise RequestRejected(f"The body is larger than {MOST_BYTES} bytes.", status=413)
         activity = loads(raw)
         if not isinstance(activity, dict) or not isinstance(activity.get("type"), str):
             raise RequestRejected("The body is no activity.", status=400)
@@ -61,6 +73,9 @@ class Transport:
         except Exception:
             # msrest raises whatever a wrong date or list makes it stumble over.
             raise RequestRejected("The activity is malformed.", status=400) from None
+        # It also makes text of whatever is none; what is proved below must be what is acted upon later.
+        if (typed.service_url, typed.channel_id) != (activity.get("serviceUrl"), activity.get("channelId")):
+            raise RequestRejected("The activity's serviceUrl or channelId is no text.", status=400)
         turns: list[TurnContext] = []
 
         async def logic(turn: TurnContext) -> None:
@@ -148,17 +163,15 @@ class Transport:
 
     def download(self, url: str) -> AsyncIterator[bytes]:
         """A picture that somebody pasted. Raises as `Bridge.send`."""
-        return self._rest.download(url, self.cloud.bot_scope)
+        return self._rest.download(url)
 
     async def graph(self, path: str) -> Json:
         """Reads something of Microsoft Graph: a path below its version, or an address that it gave for more."""
-        return await self._rest.call(
-            Call(method="GET", url=self._graph_url(path), scope=self.cloud.graph_scope, graph=True)
-        )
+        return await self._rest.call(Call(method="GET", url=self._graph_url(path), graph=True))
 
     def graph_download(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of something in Microsoft Graph. Raises as `Bridge.send`."""
-        return self._rest.download(self._graph_url(path), self.cloud.graph_scope, graph=True)
+        return self._rest.download(self._graph_url(path), graph=True)
 
     async def check_token(self) -> None:
         """Raises CredentialsRejected unless Entra gives us a token."""
@@ -185,8 +198,7 @@ class Transport:
         url = f"{service_url.rstrip('/')}/{path}"
         if targeted:
             url += f"{'&' if '?' in path else '?'}isTargetedActivity=true"
-        call = Call(method=method, url=url, scope=self.cloud.bot_scope, body=body, repeatable=repeatable)
-        return await self._rest.call(call)
+        return await self._rest.call(Call(method=method, url=url, body=body, repeatable=repeatable))
 
 
 class _Adapter(CloudAdapterBase):  # type: ignore[misc]
@@ -224,9 +236,9 @@ class _Proof(BotFrameworkAuthentication):  # type: ignore[misc]
 
     def _check_service_url(self, activity: Activity) -> None:
         """An answer, and our token with it, goes where the activity says: so that must be Microsoft's."""
-        address = str(activity.service_url or "")
-        trusted = is_development_host(address) if self._settings.development else self._cloud.trusts(address)
-        if not trusted:
+        url = parsed(activity.service_url or "")
+        trusted = url is not None and (is_here(url) if self._settings.development else self._cloud.trusts(url))
+        if not trusted or url is None or url.raw_query_string or url.raw_fragment:
             raise RequestRejected("The activity's serviceUrl is none of Microsoft's hosts.")
 
     async def _claims(self, activity: Activity, auth_header: str) -> dict[str, Any]:
@@ -246,7 +258,7 @@ class _Proof(BotFrameworkAuthentication):  # type: ignore[misc]
                 algorithms=["RS256"],
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
-        except jwt.PyJWTError as wrong:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as wrong:
             raise RequestRejected(f"The token is not good: {type(wrong).__name__}.") from None
         if CHANNEL not in signing.endorsements:
             raise RequestRejected("The token's key is not one for Teams.")
