@@ -15,6 +15,7 @@ from core.contracts.workplace import Desk, RoomChange, WorkplaceRuntime
 from plugins.teams import render
 from plugins.teams.dialogs import asked_for
 from plugins.teams.directory import Directory
+from plugins.teams.files import Files
 from plugins.teams.parse import said
 from plugins.teams.people import People
 from plugins.teams.places import is_personal, moment_of, post_of, room_of, thread_of
@@ -63,6 +64,7 @@ class Events:
         transport: Transport,
         people: People,
         directory: Directory,
+        files: Files,
         show_queue: Callable[[str, Queue], Awaitable[None]],
     ) -> None:
         self._desk = desk
@@ -71,6 +73,7 @@ class Events:
         self._transport = transport
         self._people = people
         self._directory = directory
+        self._files = files
         self._show_queue = show_queue
 
     async def handle(self, raw: bytes) -> None:
@@ -101,9 +104,8 @@ class Events:
         ref = post_of(self._workspace, activity)
         agent = await self._people.author(activity)
         quote = self._post(ref, heard.quote) if heard.quote else None
-        shown = await self._desk.said(
-            ref, agent, heard.content, at=moment_of(activity), quote=quote, internal=heard.internal
-        )
+        content = await self._files.named(heard.content)
+        shown = await self._desk.said(ref, agent, content, at=moment_of(activity), quote=quote, internal=heard.internal)
         if not shown and heard.mentions_bot:
             await self._help(activity)
 
@@ -112,7 +114,7 @@ class Events:
 
     async def _changed(self, activity: Json) -> None:
         ref = post_of(self._workspace, activity)
-        content = self._content(activity)
+        content = await self._files.named(self._content(activity))
         if (activity.get("channelData") or {}).get("eventType") == "undeleteMessage":
             await self._desk.restored(ref, content)
         else:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from core.contracts.errors import FailureReason, PermanentFailure
+from core.contracts.content import Attachment, Content
+from core.contracts.errors import AdapterError, FailureReason, PermanentFailure
 from plugins.teams.directory import Directory
-from plugins.teams.parse import FILE, HOSTED, IMAGE
+from plugins.teams.parse import FILE, HOSTED, IMAGE, described
 from plugins.teams.settings import TeamsSettings
 from plugins.teams.transport import Transport
+
+logger = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 
@@ -42,6 +47,24 @@ class Files:
         async for chunk in chunks:
             yield chunk
 
+    async def named(self, content: Content) -> Content:
+        """The content with its files called as in the channel, which a message that points at them does not say."""
+        if not self._settings.graph_files:
+            return content
+        attachments = [await self._named(file) for file in content.attachments]
+        return replace(content, attachments=tuple(attachments))
+
+    async def _named(self, file: Attachment) -> Attachment:
+        if file.source is None or not file.source.startswith(FILE):
+            return file
+        try:
+            found = await self._pointed_at(file.source.removeprefix(FILE))
+        except AdapterError as problem:
+            # Fetching it will say why.
+            logger.info("A file could not be named", extra={"action": "file_unnamed", "reason": str(problem)})
+            return file
+        return described(file, str(found.get("name") or ""))
+
     async def _hosted(self, handle: str) -> str:
         """A picture that only Graph has, which the permission for reading messages covers."""
         if not self._settings.graph:
@@ -53,15 +76,19 @@ class Files:
         """A file that lies in the team's SharePoint, found by the message that points at it."""
         if not self._settings.graph_files:
             raise _gone(IN_TEAMS)
-        path, attachment_id = await self._message(handle)
-        message: Json = await self._transport.graph(path)
-        found = next((one for one in message.get("attachments") or () if one.get("id") == attachment_id), None)
-        address = str((found or {}).get("contentUrl") or "")
+        address = str((await self._pointed_at(handle)).get("contentUrl") or "")
         if not address:
             raise _gone("The message in Teams has no such file any more.")
         # https://learn.microsoft.com/graph/api/shares-get
         share = base64.urlsafe_b64encode(address.encode()).decode("ascii").rstrip("=")
         return f"/shares/u!{share}/driveItem/content"
+
+    async def _pointed_at(self, handle: str) -> Json:
+        """What the message says of the file: its name and where it lies; {} for nothing."""
+        path, attachment_id = await self._message(handle)
+        message: Json = await self._transport.graph(path)
+        found = (one for one in message.get("attachments") or () if one.get("id") == attachment_id)
+        return next(found, {})
 
     async def _message(self, handle: str) -> tuple[str, str]:
         """Graph's path of the message that a handle of room, root, message and id names, and that id."""

@@ -186,10 +186,17 @@ def _image(name: str, source: str, *, mime: str = "", alt: str = "") -> Attachme
 
 
 def _file(name: str, source: str) -> Attachment:
+    return _bounded(described(Attachment(kind=MediaKind.FILE, name=file_name(name)), name), source)
+
+
+def described(file: Attachment, name: str) -> Attachment:
+    """The file under that name, and what its name makes of it."""
+    if not name:
+        return file
     mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
     kinds = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
     kind = kinds.get(mime.partition("/")[0], MediaKind.FILE)
-    return _bounded(Attachment(kind=kind, name=file_name(name), mime=mime), source)
+    return replace(file, kind=kind, name=file_name(name), mime=mime)
 
 
 def _bounded(file: Attachment, source: str) -> Attachment:

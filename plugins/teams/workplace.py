@@ -52,7 +52,9 @@ class TeamsWorkplace:
         self._addresses = render.Addresses(permalink=self._permalink, file=self._file_link)
         self._whispers = Whispers(self._transport, self._directory, self._permalink)
         self._checking = Checking(settings, runtime, self._transport, self._directory)
-        self._events = Events(desk, runtime, settings, self._transport, self._people, self._directory, self.show_queue)
+        self._events = Events(
+            desk, runtime, settings, self._transport, self._people, self._directory, self._files, self.show_queue
+        )
         self._listeners = Listeners(
             desk, runtime, settings, self._transport, self._people, self._addresses, self._whispers, self._learn_link
         )
