@@ -7,7 +7,7 @@ customer, `fetch:…` one file each, `card:…`, `sign:…` and `whisper:…` wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from core.contracts.places import PostRef
+from core.contracts.places import PostRef, RoomRef
 from core.contracts.posts import Action, Tone
 from core.contracts.richtext import Document
 from core.contracts.text import from_json, from_plain, is_empty, plain, to_json
@@ -135,9 +135,15 @@ class Dispatcher(Asides):
                 not_before=not_before,
             )
 
-    def may_be_opening(self, connection: Connection, workspace: str, rooms: Collection[str]) -> bool:
-        """Whether a thread may stand in that room that we do not know of yet: its opening is under way or in doubt."""
-        for link in threads.unopened_in(connection, workspace, rooms):
+    def may_be_opening(self, connection: Connection, room: RoomRef, name: str) -> bool:
+        """Whether a thread may stand in that room that we do not know of yet: its opening is under way or in doubt.
+
+        A room that was never met has no `name` yet: it may be any that the settings know by its name alone.
+        """
+        for link in threads.unopened_in(connection, room.workspace):
+            by_name = link.room.startswith("#") and name in ("", link.room.removeprefix("#").rpartition("/")[2])
+            if link.room != room.room and not by_name:
+                continue
             for message_id in repository.message_ids(connection, link.conversation_id, limit=5):
                 state = self._outbox.state(connection, f"post:{link.id}:{message_id}:0")
                 if state is not None and (state.sending or state.in_doubt):

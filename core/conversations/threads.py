@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -151,9 +150,9 @@ def links_of(connection: Connection, conversation_id: UUID) -> list[ThreadLink]:
     return [_to_link(row) for row in connection.execute(_LINKS_OF, {"conversation": conversation_id})]
 
 
-def unopened_in(connection: Connection, workspace: str, rooms: Collection[str], limit: int = 50) -> list[ThreadLink]:
-    """Links to threads in one room, by its id or name, whose opening post is not known to stand; the latest first."""
-    query = select(thread_links).where(thread_links.c.workspace == workspace, thread_links.c.room.in_(list(rooms)))
+def unopened_in(connection: Connection, workspace: str, limit: int = 50) -> list[ThreadLink]:
+    """Links to threads whose opening post is not known to stand; the latest first."""
+    query = select(thread_links).where(thread_links.c.workspace == workspace)
     query = query.where(thread_links.c.thread.is_(None)).order_by(thread_links.c.id.desc()).limit(limit)
     return [_to_link(row) for row in connection.execute(query)]
 

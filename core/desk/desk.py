@@ -366,8 +366,7 @@ class DeskService(Desk):
 
     def _may_be_opening(self, connection: Connection, place: PostRef | ThreadRef) -> bool:
         room = RoomRef(workspace=place.workspace, room=place.room)
-        names = {place.room, f"#{rooms.room_name(connection, room)}"}
-        return self._dispatcher.may_be_opening(connection, place.workspace, names)
+        return self._dispatcher.may_be_opening(connection, room, rooms.room_name(connection, room))
 
     async def opening(self, thread: ThreadRef) -> tuple[Card, Post] | None:
         return await self._storage.read(partial(self._opening, thread=thread))
