@@ -11,17 +11,21 @@ from pathlib import Path
 from rich.console import Console
 
 from sandbox.page import Page
+from sandbox.play.script import ROUTES
 from sandbox.play.script import play as play_script
 from sandbox.stage import SUPPORT, Options, Stage
 
 #: Short, so that an answer is seen at once; an operator's default is 4 s.
 HOLD_SECONDS = 0.4
+#: Every conversation is shown in both workspaces, so that it can be answered in either.
+ROOMS = ("shop/#support", "care/#customers")
 
 
 async def run(*, play: bool, as_json: bool, port: int) -> int:
     """Serves the page until interrupted, or plays the script; the exit code."""
     with tempfile.TemporaryDirectory(prefix="threadbridge-demo-") as folder:
-        async with Stage(Path(folder), Options(hold_seconds=HOLD_SECONDS)) as stage:
+        options = Options(hold_seconds=HOLD_SECONDS, teams=True, rooms=ROOMS, extra=ROUTES)
+        async with Stage(Path(folder), options) as stage:
             if play:
                 return await play_script(stage, as_json=as_json)
             return await _serve(stage, port)

@@ -5,65 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.play.agents import SlackAgent
+from sandbox.play.agents import Agent, SlackAgent, TeamsAgent
 from sandbox.play.customers import Customer, MailCustomer, TelegramCustomer, WebCustomer
+from sandbox.play.mirror import Mirror
 from sandbox.play.samples import GREETINGS, MIXED, PDF, PNG, TRICKY, long_text
+from sandbox.play.steps import Step, Steps, nothing
 from sandbox.stage import Stage
 from sandbox.visitor import Visitor
-
-_PATIENCE = 20.0
-_LOOK_EVERY = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing that was tried."""
-
-    channel: str
-    what: str
-    seconds: float
-    #: "": it happened; else what was missing.
-    missing: str
 
 
 class Scene:
     """One customer and one agent."""
 
-    def __init__(self, customer: Customer, agent: SlackAgent) -> None:
+    def __init__(self, customer: Customer, agent: Agent, opens: str) -> None:
         self.customer = customer
         self.agent = agent
-        self.steps: list[Step] = []
+        #: Words in the first message that decide where the conversation is shown.
+        self.opens = opens
+        self.step = Steps(agent.workplace, customer.channel)
         self.thread = ""
-
-    async def step(self, what: str, act: Callable[[], Awaitable[Any]], seen: Callable[[], Any]) -> Any:
-        """Does something and waits until the other side sees it."""
-        started = time.perf_counter()
-        missing = ""
-        found: Any = None
-        try:
-            await act()
-            deadline = started + _PATIENCE
-            # The sandboxes are looked at from outside, as a person would.
-            while not (found := seen()) and time.perf_counter() < deadline:  # noqa: ASYNC110
-                await asyncio.sleep(_LOOK_EVERY)
-            if not found:
-                raise TimeoutError
-        except TimeoutError:
-            missing = f"not seen within {_PATIENCE:.0f} s"
-        except Exception as problem:
-            missing = f"{type(problem).__name__}: {problem}"
-        seconds = time.perf_counter() - started
-        self.steps.append(Step(channel=self.customer.channel, what=what, seconds=round(seconds, 3), missing=missing))
-        return found
 
     def shown(self, text: str) -> Callable[[], Any]:
         return lambda: self.agent.find(self.thread, text)
@@ -77,11 +45,11 @@ class Scene:
             await self._customer_side()
             await self._agent_side()
             await self._end()
-        return self.steps
+        return self.step.done
 
     async def _meet(self) -> None:
         customer, agent = self.customer, self.agent
-        hello = f"Hello, this is {customer.name}. {MIXED}"
+        hello = f"Hello {self.opens}, this is {customer.name}. {MIXED}"
         self.thread = (
             await self.step(
                 "first message opens a thread",
@@ -116,17 +84,7 @@ class Scene:
             await self.step("deleted", lambda: customer.delete(ref), self.shown("eleted"))
 
     def _file_shown(self, name: str, mime: str) -> Callable[[], Any]:
-        kind = mime.partition("/")[0]
-
-        def seen() -> bool:
-            # Telegram gives photos no name.
-            return any(
-                file.get("name") == name or (kind == "image" and file.get("mimetype", "").startswith(kind))
-                for post in self.agent.posts(self.thread)
-                for file in post.get("files", [])
-            )
-
-        return seen
+        return lambda: self.agent.has_file(self.thread, name, mime)
 
     async def _agent_side(self) -> None:
         customer, agent = self.customer, self.agent
@@ -139,7 +97,7 @@ class Scene:
         await self.step("the answer", lambda: reply(f"Thank you. {MIXED}"), self.arrived(GREETINGS))
         if customer.channel != "Web chat":
             # A browser says itself what it has; the script's visitor shows no marks.
-            await self.step("marked as sent", _nothing, lambda: agent.is_signed(ts, self.thread))
+            await self.step("marked as sent", nothing, lambda: agent.is_signed(ts, self.thread))
         await self.step("a note stays inside", lambda: agent.replies(self.thread, "// not for her"), self._no_note)
         await self.step("an answer of 10,000 characters", lambda: reply(long_text("A")), self.arrived("A-the-end"))
         await self.step(
@@ -163,7 +121,7 @@ class Scene:
             post = agent.find(self.thread, "Yes, that one")
             await self.step(
                 "a reaction",
-                lambda: agent.reacts(post["ts"] if post else "", "thumbsup"),
+                lambda: agent.reacts(agent.id_of(post) if post else "", agent.thumbs_up),
                 lambda: "👍" in customer.reactions(),
             )
         if customer.reacts:
@@ -177,40 +135,55 @@ class Scene:
         return any("cannot change it there" in text for text in self.agent.whispers())
 
     def _reacted(self) -> bool:
-        return any(
-            reaction["name"] == "heart"
-            for post in self.agent.posts(self.thread)
-            for reaction in post.get("reactions", [])
-        ) or bool(self.agent.find(self.thread, "❤"))
+        return self.agent.has_reaction(self.thread, "❤️")
 
     async def _end(self) -> None:
         agent = self.agent
         await self.step("resolved", lambda: agent.presses(self.thread, "Resolve"), self.shown("resolved this"))
-        await self.step("card says so", _nothing, self.shown("Resolved"))
+        await self.step("card says so", nothing, self.shown("Resolved"))
         await self.step("writes again: same thread", lambda: self.customer.writes("One more question"), self._again)
 
     def _again(self) -> Any:
         return self.agent.find(self.thread, "One more question")
 
 
-async def _nothing() -> None:
-    return None
+#: Which words of a first message open its thread where; what has none of them is shown in both workspaces.
+SLACK_ALONE, TEAMS_ALONE = "to the tea house", "to the tea garden"
+ROUTES = f"""
+[[routes]]
+name = "slack"
+rooms = ["shop/#support"]
+when = {{ words = ["{SLACK_ALONE}"] }}
+[[routes]]
+name = "teams"
+rooms = ["care/#customers"]
+when = {{ words = ["{TEAMS_ALONE}"] }}
+"""
 
 
 async def play(stage: Stage, *, as_json: bool) -> int:
-    """Plays every scene at once; 0 when nothing is missing."""
+    """Plays every scene at once; 0 when nothing is missing. The stage has `ROUTES` and both workspaces."""
     async with AsyncExitStack() as stack:
-        agent = SlackAgent(stage.slack, stage.bea, stage.support)
-        customers: list[Customer] = []
-        if "webchat" in stage.options.channels:
-            visitor = Visitor(stage.website, about={"name": "Wilma"})
-            customers.append(WebCustomer(await stack.enter_async_context(visitor), "Wilma"))
-        if "telegram" in stage.options.channels:
-            customers.append(TelegramCustomer(stage.telegram, "Tariq"))
-        if "email" in stage.options.channels:
-            customers.append(MailCustomer(stage.mail, "Emma"))
-        scenes = await asyncio.gather(*(Scene(customer, agent).play() for customer in customers))
-    steps = [step for scene in scenes for step in scene]
+        slack = SlackAgent(stage.slack, stage.bea, stage.support)
+        teams = TeamsAgent(stage.teams, stage.care_omar, stage.customers)
+        scenes: list[Scene] = []
+        cast: list[tuple[Agent, str, tuple[str, str, str]]] = [
+            (slack, SLACK_ALONE, ("Wilma", "Tariq", "Emma")),
+            (teams, TEAMS_ALONE, ("Willow", "Tomas", "Erika")),
+        ]
+        for agent, opens, (webchat, telegram, email) in cast:
+            customers: list[Customer] = []
+            if "webchat" in stage.options.channels:
+                visitor = Visitor(stage.website, about={"name": webchat})
+                customers.append(WebCustomer(await stack.enter_async_context(visitor), webchat))
+            if "telegram" in stage.options.channels:
+                customers.append(TelegramCustomer(stage.telegram, telegram))
+            if "email" in stage.options.channels:
+                customers.append(MailCustomer(stage.mail, email))
+            scenes += [Scene(customer, agent, opens) for customer in customers]
+        mirrored = Mirror(TelegramCustomer(stage.telegram, "Mira"), slack, teams)
+        played = await asyncio.gather(*(scene.play() for scene in scenes), mirrored.play())
+    steps = [step for one in played for step in one]
     missing = sum(1 for step in steps if step.missing)
     if as_json:
         sys.stdout.write(json.dumps({"missing": missing, "steps": [asdict(step) for step in steps]}, indent=2) + "\n")
@@ -221,9 +194,9 @@ async def play(stage: Stage, *, as_json: bool) -> int:
 
 def _print(steps: list[Step], missing: int) -> None:
     console = Console()
-    table = Table("channel", "step", "seconds", "", box=None, pad_edge=False)
+    table = Table("agents in", "channel", "step", "seconds", "", box=None, pad_edge=False)
     for step in steps:
         mark = "[red]✗[/] " + step.missing if step.missing else "[green]✓[/]"
-        table.add_row(step.channel, step.what, f"{step.seconds:.2f}", mark)
+        table.add_row(step.workplace, step.channel, step.what, f"{step.seconds:.2f}", mark)
     console.print(table)
     console.print(f"\n{len(steps) - missing} seen, {missing} missing.")
