@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sandbox.mail import MailSandbox
 from sandbox.slack import SlackSandbox
+from sandbox.teams import TeamsSandbox
 from sandbox.telegram import TelegramSandbox
 
 #: What a browser may show in place. Everything else is downloaded, SVG and PDF too: they can hold scripts.
@@ -27,13 +28,16 @@ _SIGNATURES = (
 class FileContents:
     """The addresses under `/file/`."""
 
-    def __init__(self, slack: SlackSandbox, telegram: TelegramSandbox, mail: MailSandbox) -> None:
-        self._slack, self._telegram, self._mail = slack, telegram, mail
+    def __init__(
+        self, slack: SlackSandbox, telegram: TelegramSandbox, mail: MailSandbox, teams: TeamsSandbox | None
+    ) -> None:
+        self._slack, self._telegram, self._mail, self._teams = slack, telegram, mail, teams
 
     def routes(self) -> list[web.RouteDef]:
         """Where they are."""
         return [
             web.get("/file/slack/{id}", self._slack_file),
+            web.get("/file/teams/{id}", self._teams_file),
             web.get("/file/telegram/{path:.+}", self._telegram_file),
             web.get("/file/mail/{address}/{folder}/{uid:\\d{1,9}}/{number:\\d{1,3}}", self._attachment),
         ]
@@ -44,6 +48,12 @@ class FileContents:
         except KeyError:
             raise web.HTTPNotFound(text="There is no such file") from None
         return _answer(self._slack.world.files[request.match_info["id"]].name, mime, data)
+
+    async def _teams_file(self, request: web.Request) -> web.Response:
+        file = self._teams.world.files.get(request.match_info["id"]) if self._teams else None
+        if file is None:
+            raise web.HTTPNotFound(text="There is no such file")
+        return _answer(file.name, file.mime, file.content)
 
     async def _telegram_file(self, request: web.Request) -> web.Response:
         file = self._telegram.world.files.by_path(request.match_info["path"])

@@ -1,4 +1,4 @@
-"""One stream of everything that happens in the three sandboxes, for every open page."""
+"""One stream of everything that happens in the sandboxes, for every open page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sandbox.mail import MailSandbox
 from sandbox.slack import SlackSandbox
+from sandbox.teams import TeamsSandbox
 from sandbox.telegram import TelegramSandbox
 from sandbox.telegram.watching import Watches
 
@@ -26,9 +27,14 @@ class Live:
     """Follows the sandboxes for each page that is open."""
 
     def __init__(
-        self, slack: SlackSandbox, telegram: TelegramSandbox, mail: MailSandbox, describe: Callable[[], Json]
+        self,
+        slack: SlackSandbox,
+        telegram: TelegramSandbox,
+        mail: MailSandbox,
+        teams: TeamsSandbox | None,
+        describe: Callable[[], Json],
     ) -> None:
-        self._slack, self._telegram, self._mail = slack, telegram, mail
+        self._slack, self._telegram, self._mail, self._teams = slack, telegram, mail, teams
         self._describe = describe
         self._own = Watches()
         self._streams: set[asyncio.Queue[Json | None]] = set()
@@ -54,7 +60,13 @@ class Live:
         # Small, so that a page that does not read leaves its changes in the sandboxes' own bounded queues.
         changes: asyncio.Queue[Json | None] = asyncio.Queue(MOST_TOGETHER)
         telegram, mail, own = self._telegram.watch(), self._mail.watch(), self._own.open()
-        watched = {"slack": self._slack.watch(), "telegram": telegram, "mail": mail, "page": own}
+        watched: dict[str, AsyncIterator[Json]] = {
+            "slack": self._slack.watch(),
+            **({"teams": self._teams.watch()} if self._teams else {}),
+            "telegram": telegram,
+            "mail": mail,
+            "page": own,
+        }
         tasks = [asyncio.create_task(_pump(source, watch, changes)) for source, watch in watched.items()]
         self._streams.add(changes)
         try:
@@ -94,6 +106,7 @@ class Live:
             "source": "page",
             "type": "picture",
             "slack": self._slack.snapshot(),
+            "teams": self._teams.snapshot() if self._teams else None,
             "telegram": self._telegram.snapshot(),
             "mail": self._mail.snapshot(),
             "page": self._describe(),

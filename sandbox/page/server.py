@@ -6,6 +6,7 @@ import html
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Self
 
 from aiohttp import web
@@ -18,8 +19,11 @@ from sandbox.page.customers import CustomerGestures
 from sandbox.page.faults import Switchboard
 from sandbox.page.files import FileContents
 from sandbox.page.live import Live
+from sandbox.page.teams import TeamsGestures, described
 from sandbox.page.uploads import LARGEST_FILE, LARGEST_REQUEST, Asked, BadRequest, read
 from sandbox.slack import NotPossible, SlackSandbox
+from sandbox.teams import NotPossible as NotPossibleInTeams
+from sandbox.teams import TeamsSandbox
 from sandbox.telegram import TelegramSandbox
 from sandbox.telegram.reactions import REACTIONS
 
@@ -48,6 +52,9 @@ class Page:
         support_address: str,
         shortcuts: Sequence[tuple[str, str]] | None = None,
         commands: Sequence[str] = (),
+        teams: TeamsSandbox | None = None,
+        teams_agents: Sequence[str] = (),
+        teams_rooms: Sequence[str] = (),
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -55,11 +62,12 @@ class Page:
 
         `agents` are Slack user ids, the first two can be switched between; `rooms` are channel ids; `phones` are
         Telegram customers; `correspondents` are (name, mail address); `shortcuts` are (title, callback id) of message
-        shortcuts, by default those of the manifest.
+        shortcuts, by default those of the manifest. With `teams` a second workspace stands beside Slack's;
+        `teams_agents` are Teams user ids, `teams_rooms` its channel ids, in the order of their Slack twins.
         """
         if host not in _LOOPBACK:
             raise ValueError(f"The page is served on loopback only, not on {host!r}")
-        self._slack = slack
+        self._slack, self._teams = slack, teams
         self._widget_url = widget_url
         self._agents, self._rooms, self._phones = tuple(agents), tuple(rooms), tuple(phones)
         self._correspondents, self._support = tuple(correspondents), support_address
@@ -68,12 +76,16 @@ class Page:
         self._shortcuts = tuple(shortcuts if shortcuts is not None else offered)
         self._commands = tuple(commands or (str(entry["command"]) for entry in features["slash_commands"]))
         self._host, self._port = host, port
-        self._switchboard = Switchboard(slack, telegram, mail, rooms=self._rooms, phones=self._phones)
-        self._live = Live(slack, telegram, mail, self._described)
-        self._files = FileContents(slack, telegram, mail)
+        self._teams_agents, self._teams_rooms = tuple(teams_agents), tuple(teams_rooms)
+        self._switchboard = Switchboard(
+            slack, telegram, mail, teams, rooms=self._rooms, phones=self._phones, teams_rooms=self._teams_rooms
+        )
+        self._live = Live(slack, telegram, mail, teams, self._described)
+        self._files = FileContents(slack, telegram, mail, teams)
         self._verbs: Mapping[str, Callable[[Asked], Awaitable[Any]]] = {
             **AgentGestures(slack, self._agents).verbs(),
             **CustomerGestures(telegram, mail, self._correspondents, support_address).verbs(),
+            **(TeamsGestures(teams, self._teams_agents).verbs() if teams else {}),
             "fault.turn": self._turn,
         }
         self._assets = _read_assets()
@@ -85,7 +97,7 @@ class Page:
             [
                 web.get("/", self._page),
                 web.get("/shop", self._shop),
-                web.get("/static/{name}", self._static),
+                web.get("/static/{name:.+}", self._static),
                 web.get("/live", self._live.handle),
                 web.post("/act", self._act),
                 *self._files.routes(),
@@ -190,7 +202,7 @@ class Page:
             result = await verb(asked)
         except BadRequest as error:
             return _refusal(400, str(error))
-        except (NotPossible, ValueError) as error:
+        except (NotPossible, NotPossibleInTeams, ValueError) as error:
             return _refusal(409, str(error))
         except KeyError as error:
             return _refusal(409, str(error.args[0]) if error.args else "That is not there any more")
@@ -210,6 +222,7 @@ class Page:
             "support_address": self._support,
             "shortcuts": [{"title": title, "callback_id": callback_id} for title, callback_id in self._shortcuts],
             "commands": list(self._commands),
+            "teams": described(self._teams_agents, self._teams_rooms) if self._teams else None,
             "faults": {"offered": self._switchboard.offered(), "on": self._switchboard.on},
             "slack_url": self._slack.url,
             "reactions": sorted(REACTIONS),
@@ -225,6 +238,12 @@ def _suffix(name: str) -> str:
     return name[name.rfind(".") :]
 
 
-def _read_assets() -> dict[str, bytes]:
-    folder = resources.files("sandbox.page").joinpath("static")
-    return {file.name: file.read_bytes() for file in folder.iterdir() if _suffix(file.name) in _TYPES}
+def _read_assets(folder: Traversable | None = None, inside: str = "") -> dict[str, bytes]:
+    """By path below `static`."""
+    found: dict[str, bytes] = {}
+    for entry in (folder or resources.files("sandbox.page").joinpath("static")).iterdir():
+        if entry.is_dir():
+            found |= _read_assets(entry, f"{inside}{entry.name}/")
+        elif _suffix(entry.name) in _TYPES:
+            found[inside + entry.name] = entry.read_bytes()
+    return found

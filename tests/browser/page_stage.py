@@ -136,9 +136,8 @@ def listen(app: AsyncApp, stage: Stage) -> None:
         stage.heard.append(body)
         action = body["actions"][0]["action_id"]
         thread = ThreadRef(workspace="slack", room=stage.support, thread="1.1")
-        form = (
-            forms.reply("Jane", "Telegram") if ":reply:" in action else forms.snooze() if ":snooze:" in action else None
-        )
+        made = {"reply": forms.reply("Jane", "Telegram", ()), "snooze": forms.snooze()}
+        form = next((form for name, form in made.items() if f":{name}:" in action), None)
         if form is not None:
             asked = views.Asked(thread=thread, action=action.split(":")[1], value="c1")
             await client.views_open(trigger_id=body["trigger_id"], view=views.modal(form, asked))
@@ -164,8 +163,8 @@ def listen(app: AsyncApp, stage: Stage) -> None:
 
 
 @asynccontextmanager
-async def staged(folder: Path) -> AsyncIterator[Stage]:
-    """The page at work, empty as after the first start."""
+async def staged(folder: Path, **more: Any) -> AsyncIterator[Stage]:
+    """The page at work, empty as after the first start; `more` goes to it as it is."""
     async with (
         SlackSandbox(limits=False) as slack,
         TelegramSandbox(limits=False) as telegram,
@@ -194,6 +193,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             phones=[jane, jane + 1],
             correspondents=[("Priya Nair", "priya@customer.test"), ("Tomás Ortega", "tomas@customer.test")],
             support_address="support@example.test",
+            **more,
         ) as page:
             stage = Stage(
                 slack=slack,

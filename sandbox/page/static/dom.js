@@ -74,13 +74,15 @@ export function iconButton(picture, label, onClick, extra = {}) {
 }
 
 // Keeps a list at its end while the reader is there: when lines come, pictures load, or the list is shown or resized.
-export function stickToEnd(box) {
+export function stickToEnd(box, deep = false) {
   let stuck = true;
   const settle = () => { if (stuck) box.scrollTop = box.scrollHeight; };
   box.addEventListener("scroll", () => { if (box.clientHeight) stuck = box.scrollHeight - box.scrollTop - box.clientHeight < 90; }, { passive: true });
   box.addEventListener("load", settle, true);
+  // Whoever brings a place in the middle into view lets go of the end first.
+  box.letGo = () => { stuck = false; };
   new ResizeObserver(settle).observe(box);
-  new MutationObserver(settle).observe(box, { childList: true });
+  new MutationObserver(settle).observe(box, { childList: true, subtree: deep });
   return box;
 }
 

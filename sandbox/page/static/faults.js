@@ -5,7 +5,7 @@ import { act } from "./live.js";
 import { on, world } from "./store.js";
 
 const at = (id) => document.getElementById(id);
-const NAMES = { slack: "Workspace", telegram: "Telegram", mail: "Mail server" };
+const NAMES = { slack: "Slack", teams: "Teams", telegram: "Telegram", mail: "Mail server" };
 
 export function begin() {
   at("faults-button").addEventListener("click", () => toggle(at("faults").hidden));
@@ -30,6 +30,6 @@ function draw() {
   replace(at("faults"),
     h("header", {}, h("h2", {}, icon("bolt", 18), "Make it fail"), iconButton(icon("close"), "Close", () => toggle(false))),
     h("p", {}, "Switch a trouble on, then write or answer. Nothing is lost: see what the agent is told, and how it recovers when you switch it off."),
-    Object.entries(NAMES).map(([vendor, title]) => h("section", {}, h("h3", {}, title), offered.filter((entry) => entry.vendor === vendor).map((entry) => h("label", { class: "switch" }, h("input", { type: "checkbox", role: "switch", checked: active.includes(entry.id), data: { fault: entry.id }, on: { change: (event) => act("", "fault.turn", { id: entry.id, on: event.target.checked }) } }), h("span", { class: "knob" }), h("span", {}, h("b", {}, entry.title), h("small", {}, entry.detail)))))));
+    Object.entries(NAMES).filter(([vendor]) => offered.some((entry) => entry.vendor === vendor)).map(([vendor, title]) => h("section", {}, h("h3", {}, title), offered.filter((entry) => entry.vendor === vendor).map((entry) => h("label", { class: "switch" }, h("input", { type: "checkbox", role: "switch", checked: active.includes(entry.id), data: { fault: entry.id }, on: { change: (event) => act("", "fault.turn", { id: entry.id, on: event.target.checked }) } }), h("span", { class: "knob" }), h("span", {}, h("b", {}, entry.title), h("small", {}, entry.detail)))))));
   if (focused) at("faults").querySelector(`[data-fault="${focused}"]`)?.focus();
 }

@@ -5,6 +5,7 @@ import { h, replace } from "./dom.js";
 import { act } from "./live.js";
 import { go, nameOf, ui, world } from "./store.js";
 import { permalink } from "./richtext.js";
+import { opened } from "./teams/links.js";
 
 const at = (id) => document.getElementById(id);
 
@@ -24,5 +25,6 @@ export function drawHome() {
 export function openUrl(url) {
   const found = permalink(url);
   if (found) go(found);
+  else if (opened(url)) return;
   else if (/^https?:/i.test(url)) open(url, "_blank", "noopener,noreferrer");
 }

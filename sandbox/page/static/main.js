@@ -8,6 +8,8 @@ import * as modal from "./modal.js";
 import * as phone from "./phone.js";
 import { changed, on, take, ui, world } from "./store.js";
 import { begin as beginSearch } from "./search.js";
+import { begin as beginTeams } from "./teams/main.js";
+import { begin as beginWorkplaces } from "./workplaces.js";
 import * as workspace from "./workspace.js";
 
 const at = (id) => document.getElementById(id);
@@ -17,6 +19,8 @@ const seen = { telegram: -1, web: 0 };
 for (const place of document.querySelectorAll("[data-icon]")) place.prepend(icon(place.dataset.icon, Number(place.dataset.size) || 18));
 onComplaint(toast);
 workspace.begin();
+beginTeams();
+beginWorkplaces();
 modal.begin();
 phone.begin();
 beginMail();
@@ -103,6 +107,7 @@ for (const side of ["customers", "team"]) at(`side-${side}`).addEventListener("c
 function show(side) {
   document.body.dataset.side = side;
   for (const name of ["customers", "team"]) at(`side-${name}`).setAttribute("aria-pressed", String(name === side));
+  changed("ui", "slack", "teams");
 }
 show("customers");
 document.addEventListener("visibilitychange", () => { if (!document.hidden) changed("ui", "slack"); });

@@ -8,15 +8,20 @@ let open = null;
 // Shows `content` beside `anchor`, inside the window; Escape or a click elsewhere closes it.
 export function popover(anchor, content, { label = "Menu", onClose } = {}) {
   closePopover();
-  const box = h("div", { class: "popover", role: "dialog", "aria-label": label }, content);
+  const skin = anchor.closest(".teams") ? "popover teams-skin" : "popover";
+  const box = h("div", { class: skin, role: "dialog", "aria-label": label }, content);
   document.body.append(box);
   const place = anchor.getBoundingClientRect();
   const size = box.getBoundingClientRect();
-  const left = Math.max(8, Math.min(place.right - size.width, innerWidth - size.width - 8));
+  // Over its own workspace, where that is wide enough.
+  const frame = anchor.closest(".teams")?.getBoundingClientRect();
+  const least = frame && frame.width > size.width + 16 ? frame.left + 8 : 8;
+  const left = Math.max(least, Math.min(place.right - size.width, innerWidth - size.width - 8));
   const below = place.bottom + 6;
-  const top = below + size.height < innerHeight - 8 ? below : Math.max(8, place.top - size.height - 6);
   box.style.left = `${left}px`;
-  box.style.top = `${top}px`;
+  if (below + size.height < innerHeight - 8) box.style.top = `${below}px`;
+  // Above it grows upwards.
+  else box.style.bottom = `${Math.max(8, Math.min(innerHeight - place.top + 6, innerHeight - size.height - 8))}px`;
   open = { box, anchor, onClose };
   anchor.setAttribute("aria-expanded", "true");
   (box.querySelector("input, [role=menuitem], button") || box).focus();

@@ -4,6 +4,7 @@ import { messageBody } from "./blocks.js";
 import { composerFor } from "./composer.js";
 import { h, iconButton } from "./dom.js";
 import { pictureOf } from "./emoji.js";
+import { openUrl } from "./home.js";
 import { icon } from "./icons.js";
 import { act, interact } from "./live.js";
 import { ask, emojiPicker, menu, toast } from "./menu.js";
@@ -57,7 +58,7 @@ export function drawMessage(row) {
   const { message, compact, channel, inThread } = row;
   if (isJoin(message)) return joined(message, channel);
   if (message.subtype === "tombstone") return h("div", { class: "message tombstone" }, h("div", { class: "gutter" }, h("span", { class: "avatar gone" }, icon("trash", 18))), h("div", { class: "content" }, h("p", {}, "This message was deleted."), threadBar(row)));
-  const where = { agent: ui.agent, channel: channel.id, ts: message.ts, open: go, openUrl: (url) => openUrl(url) };
+  const where = { agent: ui.agent, channel: channel.id, ts: message.ts, open: go, openUrl };
   const date = timeOf(message.ts);
   const classes = ["message", compact && "compact", message.is_ephemeral && "ephemeral", row.editing && "editing", message.subtype === "thread_broadcast" && !inThread && "broadcast"];
   const body = row.editing ? editField(message, channel, inThread) : h("div", { class: "body" }, messageBody(message, where), );
@@ -177,12 +178,3 @@ function dismiss(message) {
   world.ephemerals = world.ephemerals.filter((entry) => entry.ts !== message.ts);
   changed("slack");
 }
-
-function openUrl(url) {
-  import("./richtext.js").then(({ permalink }) => {
-    const found = permalink(url);
-    if (found) go(found);
-    else if (/^https?:/i.test(url)) open(url, "_blank", "noopener,noreferrer");
-  });
-}
-

@@ -2,6 +2,7 @@
 import { pictureOfElement } from "./emoji.js";
 import { h, link } from "./dom.js";
 import { nameOf, ui, world } from "./store.js";
+import { inTeams, opened } from "./teams/links.js";
 
 export function richText(block, where) {
   return h("div", { class: "rich" }, block.elements.map((piece) => drawPiece(piece, where)));
@@ -80,6 +81,7 @@ export function channelLink(id, where) {
 // A permalink of this workspace opens here; everything else in a tab of its own.
 export function inner(url, label, where) {
   const found = permalink(url);
+  if (where?.open && !found && inTeams(url)) return h("a", { href: "#", on: { click: (event) => { event.preventDefault(); opened(url); } } }, label);
   if (!found || !where?.open) return link(url, label);
   return h("a", { href: "#", on: { click: (event) => { event.preventDefault(); where.open(found); } } }, label);
 }

@@ -21,7 +21,7 @@ const listeners = new Map();
 const stale = new Set();
 let planned = false;
 
-// Topics: slack, phone, mail, page, ui.
+// Topics: slack, teams, phone, mail, page, ui.
 export function on(topics, draw) {
   for (const topic of topics.split(" ")) listeners.set(topic, [...(listeners.get(topic) || []), draw]);
 }
@@ -42,6 +42,13 @@ export function take(changes) {
   for (const change of changes) TAKES[change.source]?.(change);
 }
 
+// A sandbox whose picture is kept elsewhere: its name is its topic.
+const joined = new Map();
+export function joinSource(name, { picture, change }) {
+  joined.set(name, picture);
+  TAKES[name] = (news) => { change(news); changed(name); };
+}
+
 const TAKES = {
   page(change) {
     if (change.type === "picture") {
@@ -49,8 +56,9 @@ const TAKES = {
       takeWorkspace(change.slack);
       takePhones(change.telegram);
       takeMailboxes(change.mail);
+      for (const [name, picture] of joined) picture(change[name], change.page[name]);
       world.ready = true;
-      changed("page", "slack", "phone", "mail", "ui");
+      changed("page", "slack", "phone", "mail", "ui", ...joined.keys());
     } else if (change.type === "faults") {
       world.page.faults.on = change.on;
       changed("page");

@@ -42,7 +42,7 @@ export function drawThread() {
   reconcile(list, items, (row) => ("count" in row ? h("div", { class: "reply-count", role: "separator" }, count(row.count, "reply", "replies")) : drawRow(row)));
   typing(channel, root);
   const last = messages.at(-1)?.ts || root.ts;
-  if (!document.hidden && markRead(ui.agent, root.ts, last)) changed("ui");
+  if (!document.hidden && box.offsetParent && markRead(ui.agent, root.ts, last)) changed("ui");
 }
 
 function build(box, channel, root) {

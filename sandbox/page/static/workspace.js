@@ -98,7 +98,7 @@ function drawPane() {
     return;
   }
   const messages = [...shownIn(channel), ...world.ephemerals.filter((entry) => entry.to === ui.agent && entry.channel === channel.id && !entry.thread_ts)].sort(byTs);
-  const visible = !document.hidden;
+  const visible = !document.hidden && at("team").offsetParent;
   if (shown !== key) {
     shown = key;
     const mark = readMark(ui.agent, channel.id);
