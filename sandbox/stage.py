@@ -95,6 +95,7 @@ class Stage:
             await self.start()
             if options.teams:
                 await self.teams.install(self.team, self.customers)
+                await self._met()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -129,6 +130,12 @@ class Stage:
         teams.world.files_permission = True
         teams.use_manifest(manifest_of("https://shop.test", teams.app_id))
         teams.connect(f"{self.url}/workspaces/care/messages")
+
+    async def _met(self) -> None:
+        """Until Threadbridge has heard of the team; before that, first messages would wait for their room."""
+        async with asyncio.timeout(10):
+            while not await self.app.workplaces["care"].rooms():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     def write_settings(self) -> Settings:
         """Writes `threadbridge.toml` as an operator would, and reads it."""
