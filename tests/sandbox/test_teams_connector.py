@@ -5,12 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import pytest
 
-from sandbox.faults import Fault
 from sandbox.teams import NotPossible, TeamsSandbox
-from sandbox.teams.limits import SEND, Limits
 from tests.sandbox.teams_peer import Body, Bot, card, post, there, words, working
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -279,52 +276,6 @@ async def test_general_has_no_name(teams: TeamsSandbox, bot: Bot, team: str, roo
         {"id": room, "name": "customers", "type": "standard"},
     ]
     assert (await bot.call("GET", "/v3/teams/19:none@thread.tacv2"))[0] == 404
-
-
-async def test_a_channel_takes_seven_posts_a_second(bot: Bot, teams: TeamsSandbox) -> None:
-    now = [1_800_000_000.0]
-    async with TeamsSandbox(clock=lambda: now[0]) as strict, working(strict) as fast:
-        team = strict.add_team("Support", [strict.add_user("Bea")])
-        await strict.install(team)
-        for _ in range(7):
-            await fast.posts(team, post(card(words())))
-        status, _answer, headers = await fast.whole("POST", there(team), post(card(words())))
-        assert (status, headers["Retry-After"]) == (429, "1")
-        now[0] += 1.001
-        await fast.posts(team, post(card(words())))
-        status, _answer, headers = await fast.whole("POST", there(team), post(card(words())))
-        assert (status, headers["Retry-After"]) == (429, "1")
-        root = strict.messages(team)[0]["id"]
-        now[0] += 5
-        for number in range(3):
-            status, _answer, _headers = await fast.whole("PUT", there(team, root, "/reactions/like"))
-            assert status == (429 if number == 2 else 200)
-
-
-def test_longer_windows_bind_too() -> None:
-    now = [0.0]
-    limits = Limits(1.0, lambda: now[0])
-    waits = []
-    for _ in range(61):
-        waits.append(limits.retry_after((("room",), SEND)))
-        now[0] += 0.45
-    assert waits[:60] == [None] * 60
-    assert waits[60] == 3
-
-
-async def test_faults_meet_calls_by_name(teams: TeamsSandbox, bot: Bot, room: str) -> None:
-    for status in (412, 502):
-        teams.faults.order("post", Fault(status=status))
-        assert (await bot.call("POST", there(room), post(card(words()))))[0] == status
-    assert teams.messages(room) == []
-    teams.faults.order("post", Fault(drop="after"))
-    with pytest.raises(aiohttp.ServerDisconnectedError):
-        await bot.call("POST", there(room), post(card(words())))
-    assert len(teams.messages(room)) == 1
-    assert teams.calls[-1].status == 0
-    root = await bot.posts(room, post(card(words())))
-    teams.faults.order("reply", Fault(status=504))
-    assert (await bot.call("POST", there(f"{room};messageid={root}"), post(card(words()))))[0] == 504
 
 
 ODD: tuple[Any, ...] = (None, "x", 5, [], {}, [5], {"a": []}, True)
