@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from sandbox.slack.watch import Watchers
 from sandbox.slack.wire import Json
+from sandbox.watch import Watchers
 
 #: Scopes of reference section 14 that are not optional.
 DEFAULT_SCOPES = frozenset(

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sandbox.slack.watch import Watchers
 from sandbox.teams.wire import ApiError, Json
+from sandbox.watch import Watchers
 
 #: Messages kept per room; the oldest go first.
 MOST_MESSAGES = 20_000
