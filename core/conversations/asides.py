@@ -50,9 +50,10 @@ class Asides(Departures):
     ) -> None:
         """Shows an agent's reaction in the other threads as one of ours, in place of the one before."""
         now = message.reactions.get("agent")
-        for post in self._posts(connection, message.id):
-            if post.part != 0 or before == now:
-                continue
+        posts = [post for post in self._posts(connection, message.id) if post.part == 0]
+        if before == now or all(post.thread_link_id == here for post in posts):
+            return
+        for post in posts:
             if before:
                 self._react(connection, post.ref, message, before, added=False)
             if now and post.thread_link_id != here:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Capabilities
+from core.contracts.errors import TemporaryFailure
 from core.contracts.text import from_json
 from core.conversations import buckets, inbox, repository
 from core.conversations.cutting import pieces
@@ -91,12 +92,17 @@ class Departures:
         )
 
     def keeps_it(self, connection: Connection, message: Message) -> bool:
-        """Whether the customer has a message still that its author deleted; a delete that has not begun is undone."""
+        """Whether the customer has a message still that its author deleted; a delete that has not begun is undone.
+
+        Raises TemporaryFailure while that is being decided.
+        """
         state = self._outbox.state(connection, _delete_key(message))
-        if state is None:
-            # Carried out so long ago that nothing is known of it, or there was nothing to take back.
+        if state is None or state.status is Status.DONE:
+            # Without a job there was nothing to take back, or it was so long ago that nothing is known of it.
             return False
-        return state.status in (Status.DEAD, Status.CANCELLED) or self._outbox.cancel(connection, _delete_key(message))
+        if state.status is Status.QUEUED and not self._outbox.cancel(connection, _delete_key(message)):
+            raise TemporaryFailure("It is being taken back from the customer right now.", retry_after=1.0)
+        return True
 
     def receipts_count(self, connection: Connection, message: Message) -> bool:
         """Whether a receipt for one piece says something of the whole message: all have left, and none failed."""

@@ -247,6 +247,8 @@ class SendDeleteHandler(ChangeHandler):
     what = "The delete"
 
     async def change(self, job: Job, message: Message, sent: dict[int, str], outbound: list[OutboundMessage]) -> None:
+        if message.deleted_at is None:
+            return  # Its author brought it back meanwhile.
         bridge = self.bridge(message.account)
         assert isinstance(bridge, Deletes)
         recipient = await self._context.storage.read(partial(_recipient_of, address_id=message.address_id))

@@ -65,7 +65,13 @@ class Mirrors:
         self._dispatcher.refresh_card(connection, conversation.id, where.now)
 
     def _shown(self, connection: Connection, where: Where) -> set[RoomRef]:
-        return {link.room_ref for link in threads.links_of(connection, where.conversation.id)}
+        """The rooms that show it, or will."""
+        found = set()
+        for link in threads.links_of(connection, where.conversation.id):
+            # Named by the settings, and not met before it was added.
+            room = rooms.named(connection, link.workspace, link.room) if link.room.startswith("#") else None
+            found.add(RoomRef(workspace=link.workspace, room=room or link.room))
+        return found
 
     def _meant(self, connection: Connection, where: Where, wanted: str) -> RoomRef | None:
         """`workspace/room` or `workspace/#room`, by id or name; without a workspace it is the agent's own."""

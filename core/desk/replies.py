@@ -327,7 +327,7 @@ class Replies:
         """The agent brought back what she had deleted; nothing is sent by that alone."""
         if message.direction is Direction.NOTE:
             changed = self._messages.restored(connection, message, content, where.now, kept=False)
-        elif message.status is not DeliveryStatus.CANCELLED and self._dispatcher.keeps_it(connection, message):
+        elif self._dispatcher.keeps_it(connection, message) and message.status is not DeliveryStatus.CANCELLED:
             # What she has is what she was sent.
             changed = self._messages.restored(connection, message, None, where.now, kept=False)
         else:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.contracts.content import Content
-from core.contracts.errors import FailureReason, PermanentFailure
+from core.contracts.errors import FailureReason, PermanentFailure, TemporaryFailure
 from core.contracts.text import from_plain
 from core.contracts.workplace import Sign
 from core.conversations.models import messages
+from core.outbox.models import State, outbox
 from core.testing.fakes import EVERYTHING, FakeChannel
 from tests.core.office import Office, open_office, until
 
@@ -79,6 +80,45 @@ async def test_a_reply_that_the_customer_still_has_is_no_note(tmp_path: Path) ->
         assert [row.deleted_at for row in await office.rows(messages)] == [None, None]
         assert not [text for text in office.whispered() if "Restored" in text]
         assert len(office.channel.shown(jane)) == 1
+
+
+async def test_a_reply_that_is_being_taken_back_is_a_note_once_that_is_done(database_url: str, tmp_path: Path) -> None:
+    async with open_office(tmp_path, database_url) as office:
+        jane = office.channel.customer("Jane")
+        thread = await office.opened(jane)
+        post = await office.tool.says(office.bea, thread.ref, "The answer")
+        await office.channel.until(lambda: len(office.channel.shown(jane)) == 1)
+        await office.quiet()
+        held = office.channel.faults.hold("delete")
+        await office.tool.deletes(post)
+        await held.reached()
+        await office.tool.restores(post)
+        await office.handed_over()
+        assert await _directions(office) == ["in", "out"]
+        held.release()
+        await until(lambda: office.tool.find(post).sign is Sign.NOTE, "the mark of a note")
+        assert not office.channel.shown(jane)
+        assert [text for text in office.whispered() if "the customer does not have it" in text]
+
+
+async def test_a_delete_that_waits_is_undone(tmp_path: Path) -> None:
+    async with open_office(tmp_path) as office:
+        jane = office.channel.customer("Jane")
+        thread = await office.opened(jane)
+        post = await office.tool.says(office.bea, thread.ref, "The answer")
+        await office.channel.until(lambda: len(office.channel.shown(jane)) == 1)
+        await office.quiet()
+        office.channel.faults.order("delete", TemporaryFailure("Not now.", retry_after=30))
+        await office.tool.deletes(post)
+        await until(lambda: [call for call in office.channel.calls if call.verb == "delete"], "the try")
+        await office.quiet()
+        await office.tool.restores(post)
+        await office.quiet()
+        assert await _directions(office) == ["in", "out"]
+        assert (await office.rows(messages))[1].deleted_at is None
+        assert [row.state for row in await office.rows(outbox) if row.op == "send_delete"] == [State.CANCELLED]
+        assert len(office.channel.shown(jane)) == 1
+        assert not office.whispered()
 
 
 async def test_where_nothing_can_be_taken_back_nothing_is_restored(tmp_path: Path) -> None:
