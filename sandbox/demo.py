@@ -43,6 +43,9 @@ async def _serve(stage: Stage, port: int) -> int:
         widget_url=f"{stage.website}/widget.js",
         agents=[stage.bea, stage.omar],
         rooms=[stage.support, stage.vip],
+        teams=stage.teams,
+        teams_agents=[stage.care_bea, stage.care_omar],
+        teams_rooms=[stage.customers, stage.care_vip],
         phones=[tariq],
         correspondents=[emma],
         support_address=SUPPORT,
@@ -53,7 +56,9 @@ async def _serve(stage: Stage, port: int) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with page:
         console.print(f"\n  Threadbridge runs: [bold link={page.url}]{page.url}[/]\n")
-        console.print("  Write as the customer on the left; answer in the thread on the right. Ctrl+C ends it.\n")
+        console.print(
+            "  Write as the customer on the left; answer in Slack or in Teams on the right. Ctrl+C ends it.\n"
+        )
         await stop.wait()
     return 0
 
