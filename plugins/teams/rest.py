@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
@@ -107,11 +108,17 @@ class Rest:
         return await self._sent(call, url, await self._token(call), timeout)
 
     async def _sent(self, call: Call, url: URL, token: str, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        body = None
+        if call.body is not None:
+            # In pieces: a picture in base64 is more than aiohttp writes at once without holding the loop.
+            body = io.BytesIO(json.dumps(call.body, separators=(",", ":")).encode())
+            headers["Content-Type"] = "application/json"
         return await self._session.request(
             call.method,
             url,
-            json=call.body,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            data=body,
+            headers=headers,
             allow_redirects=False,
             timeout=timeout,
         )
