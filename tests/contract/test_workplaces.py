@@ -1,4 +1,4 @@
-"""Every workplace keeps the contract: Slack by both of its ways in, and the fake that stands in for it."""
+"""Every workplace keeps the contract: Slack by both of its ways in, Teams, and the fake that stands in for them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from core.testing.workplace_peer import WorkplacePeer
 from core.testing.workplaces import WorkplaceContract, WorkplaceSpecContract
 from tests.contract.peers.fake_workplace import fake_workplace_peer
 from tests.contract.peers.slack import slack_peer
+from tests.contract.peers.teams import teams_peer
 
 
 @pytest.mark.parametrize("office", discovery.workplaces().names)
@@ -31,6 +32,13 @@ class TestSlackOverSocketMode(WorkplaceContract):
             yield peer
 
 
+class TestTeams(WorkplaceContract):
+    @pytest.fixture
+    async def peer(self) -> AsyncIterator[WorkplacePeer]:
+        async with teams_peer() as peer:
+            yield peer
+
+
 class TestFakeWorkplace(WorkplaceContract):
     @pytest.fixture
     async def peer(self, tmp_path: Path) -> AsyncIterator[WorkplacePeer]:
@@ -39,4 +47,4 @@ class TestFakeWorkplace(WorkplaceContract):
 
 
 def test_every_installed_workplace_is_driven() -> None:
-    assert set(discovery.workplaces().names) == {"slack"}, "give a new workplace a peer and a class here"
+    assert set(discovery.workplaces().names) == {"slack", "teams"}, "give a new workplace a peer and a class here"

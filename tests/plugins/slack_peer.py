@@ -4,62 +4,25 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from core.contracts.content import Content, MediaKind, StoredFile
+from core.contracts.content import Content, StoredFile
 from core.contracts.places import RoomRef, ThreadRef
 from core.contracts.posts import Author, Card, Post, Tone
 from core.contracts.text import from_plain
-from core.contracts.workplace import WorkplaceRuntime
 from plugins.slack import WORKPLACE
 from plugins.slack.manifest import EVENTS, SCOPES
 from plugins.slack.workplace import SlackWorkplace
 from sandbox.slack import SlackSandbox
+from tests.plugins.core_around import Inbox, runtime
 from tests.plugins.fake_desk import FakeDesk
 
 Json = dict[str, Any]
-
-
-@dataclass(slots=True, kw_only=True)
-class Inbox:
-    """Stands in for the core's durable inbox: keeps each event once, hands it out at once, in order of arrival."""
-
-    workplace: SlackWorkplace | None = None
-    accepted: list[tuple[str, str, int, bytes]] = field(default_factory=list)
-    fails_with: Exception | None = None
-    errors: list[Exception] = field(default_factory=list)
-    _seen: set[str] = field(default_factory=set)
-    _queue: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
-
-    async def accept(self, event_id: str, lane: str, rank: int, raw: bytes) -> bool:
-        if self.fails_with is not None:
-            raise self.fails_with
-        if event_id in self._seen:
-            return False
-        self._seen.add(event_id)
-        self.accepted.append((event_id, lane, rank, raw))
-        self._queue.put_nowait(raw)
-        return True
-
-    async def run(self) -> None:
-        assert self.workplace is not None
-        while True:
-            raw = await self._queue.get()
-            try:
-                await self.workplace.handle(raw)
-            except Exception as error:
-                self.errors.append(error)
-            self._queue.task_done()
-
-    async def idle(self) -> None:
-        async with asyncio.timeout(5):
-            await self._queue.join()
 
 
 class NoMemory:
@@ -68,17 +31,6 @@ class NoMemory:
 
     async def save(self, value: Mapping[str, Any]) -> None:
         raise AssertionError("the Slack workplace remembers nothing")
-
-
-class NoFiles:
-    async def save(self, chunks: AsyncIterator[bytes], *, name: str, mime: str) -> StoredFile:
-        raise AssertionError("the Slack workplace stores no file itself")
-
-    def find(self, sha256: str) -> StoredFile | None:
-        return None
-
-    def kind(self, file: StoredFile) -> MediaKind:
-        return MediaKind.FILE
 
 
 @dataclass(slots=True, kw_only=True)
@@ -146,22 +98,10 @@ async def peer(*, socket_mode: bool = False, limits: bool = False, **settings: A
         bea = slack.add_user("bea", "Bea Baker", "bea@example.com", "Europe/Berlin")
         room = slack.add_channel("support", members=[bea])
         slack.invite_bot(room)
-        runtime = WorkplaceRuntime(
-            workspace="acme",
-            session=session,
-            url="",
-            files=NoFiles(),
-            memory=NoMemory(),
-            secret=lambda purpose: hashlib.sha256(purpose.encode()).digest(),
-            file_link=lambda file, name: None,
-            now=lambda: datetime.now(UTC),
-            trouble=troubles.append,
-            accept=inbox.accept,
-            rejected=rejected.append,
-        )
+        lent = runtime(session, inbox, NoMemory(), troubles, rejected)
         secrets = {"app_token": "xapp-sandbox"} if socket_mode else {"signing_secret": slack.signing_secret}
         values = {"bot_token": "xoxb-sandbox", "api_url": f"{slack.url}/api/", **secrets, **settings}
-        workplace = WORKPLACE.build(WORKPLACE.settings.model_validate(values), desk, runtime)
+        workplace = WORKPLACE.build(WORKPLACE.settings.model_validate(values), desk, lent)
         assert isinstance(workplace, SlackWorkplace)
         inbox.workplace = workplace
         app = web.Application()

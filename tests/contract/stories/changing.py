@@ -58,6 +58,11 @@ async def restore(here: Talk) -> None:
     await here.office.deletes(here.thread, post)
     await until(lambda: here.heard() == [], "nothing at the customer's")
     await here.office.restores(here.thread, post)
+    # She may not know that it was taken back, so nothing leaves by that alone.
+    await here.whispered("Restored here, the customer does not have it")
+    await here.signed(post, Sign.NOTE)
+    assert here.heard() == []
+    await here.office.sends(here.thread, post)
     await here.arrives("we are open on Sunday")
     await here.signed(post, Sign.DELIVERED)
     await here.hears_only("we are open on Sunday")
