@@ -57,7 +57,7 @@ async def _serve(stage: Stage, port: int) -> int:
     async with page:
         console.print(f"\n  Threadbridge runs: [bold link={page.url}]{page.url}[/]\n")
         console.print(
-            "  Write as the customer on the left; answer in Slack or in Teams on the right. Ctrl+C ends it.\n"
+            "  Write as the customer on the left; answer in Slack or Teams on the right. Ctrl+C ends it.\n"
         )
         await stop.wait()
     return 0
