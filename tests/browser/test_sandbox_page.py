@@ -290,6 +290,14 @@ async def test_the_shop_has_the_real_web_chat(visitor: Page, stage: Stage) -> No
     assert stage.web.events
 
 
+async def test_without_teams_nothing_speaks_of_it(visitor: Page) -> None:
+    await expect(visitor.locator("#workplace-switch")).to_be_hidden()
+    await expect(visitor.locator("#teams")).to_be_hidden()
+    await visitor.get_by_role("button", name="Make it fail").click()
+    await expect(visitor.locator("#faults").get_by_role("heading", name="Slack")).to_be_visible()
+    await expect(visitor.locator("#faults").get_by_role("heading", name="Teams")).to_have_count(0)
+
+
 async def test_troubles_are_switched_on_and_off(visitor: Page, stage: Stage) -> None:
     await visitor.get_by_role("button", name="Make it fail").click()
     await visitor.get_by_role("switch", name="Room archived").check(force=True)

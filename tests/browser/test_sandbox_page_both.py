@@ -1,10 +1,15 @@
 """Both workspaces on one page: the switch, the two side by side, troubles in Teams, small screens, and cards."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Page, expect
 
+from core.contracts.content import Content
+from core.contracts.posts import Tone
+from core.contracts.richtext import Document, Link, Paragraph
 from plugins.teams import render
 from tests.browser.teams_stage import ROOT, TeamsStage, both
 
@@ -102,6 +107,22 @@ async def test_a_mirrored_conversation_is_watched_in_both(visitor: Page, stage: 
     await expect(visitor.locator("#thread-messages article").last).to_contain_text("On its way, says Slack")
 
 
+async def test_links_lead_from_one_workspace_into_the_other(visitor: Page, stage: TeamsStage) -> None:
+    in_slack, in_teams = await stage.stage.opens("Jane", "Web", "Both"), await stage.opens("Jane", "Web", "Both")
+    here = f"{stage.stage.slack.url}/archives/{stage.stage.support}/p{in_slack.replace('.', '')}"
+    there = f"https://teams.microsoft.com/l/message/{quote(stage.support)}/{in_teams}"
+    await visitor.locator("#workplace-teams").click()
+    notice = stage.post("", "Also shown in Slack", Tone.NOTICE)
+    body = Document(blocks=(Paragraph(inlines=(Link(url=here, label="in Slack"),)),))
+    await stage.says(in_teams, replace(notice, content=Content(body=body)))
+    await visitor.locator(f'[data-root="{in_teams}"]').get_by_text("in Slack", exact=True).click()
+    await expect(visitor.locator(f'#thread [data-ts="{in_slack}"]')).to_be_visible()
+    await expect(visitor.locator("#teams")).to_be_hidden()
+    await stage.stage.slack.person_posts(stage.stage.bea, stage.stage.support, f"See {there}", in_slack)
+    await visitor.locator("#thread-messages a").last.click()
+    await expect(visitor.locator(f'.t-message[data-id="{in_teams}"]')).to_be_in_viewport()
+
+
 async def test_one_workspace_at_a_time_and_the_other_counts_what_is_new(visitor: Page, stage: TeamsStage) -> None:
     switch = visitor.get_by_role("group", name="Workspace")
     await expect(switch.get_by_role("button", name="Both")).to_have_attribute("aria-pressed", "true")
@@ -130,12 +151,14 @@ async def test_on_a_phone_everything_fits_and_is_reached(visitor: Page, stage: T
     await visitor.locator("#workplace-teams").click()
     card = visitor.locator(f'.t-message[data-id="{root}"] .card')
     await expect(card.get_by_role("button", name="Claim")).to_be_visible()
-    assert await card.locator(".run").first.evaluate("(run) => getComputedStyle(run.parentElement).direction") == "rtl"
+    words = visitor.locator(f'[data-root="{root}"] .t-message').last.locator(".run").last
+    assert await words.evaluate("(run) => getComputedStyle(run).direction") == "rtl"
     assert await visitor.evaluate("document.scrollingElement.scrollWidth") <= 390
     assert await visitor.locator("#t-posts").evaluate("(posts) => posts.scrollWidth - posts.clientWidth") == 0
     await visitor.get_by_label("All channels").click()
     await visitor.locator(f'[data-room="{stage.vip}"]').click()
     await expect(visitor.locator("#t-pane h2").first).to_have_text("VIP")
+    await visitor.get_by_label("All channels").click()
     await visitor.locator("#t-rail").get_by_role("button", name="Chat").click()
     await expect(visitor.get_by_role("textbox", name="Message Threadbridge")).to_be_visible()
 

@@ -22,7 +22,8 @@ export function drawCard(card, where) {
 
 // A whole card, or the one that a ShowCard opens inside another.
 export function drawBody(card, context) {
-  const box = h("div", { class: "card-body", dir: card?.rtl === true ? "rtl" : null, lang: card?.lang || null });
+  // Clients do not guess: words run from right to left where the card says so, and nowhere else.
+  const box = h("div", { class: "card-body", dir: card?.rtl === true ? "rtl" : "ltr", lang: card?.lang || null });
   if (!card || typeof card !== "object" || !Array.isArray(card.body ?? [])) return says("This is no Adaptive Card that can be drawn.");
   box.append(...drawItems(card.body || [], context));
   if (card.actions?.length) box.append(actionRow(card.actions, context, { card: true }));
@@ -73,7 +74,7 @@ const pixels = (value) => (/^\d{1,4}(\.\d+)?px$/.test(value || "") ? value : nul
 const ELEMENTS = {
   TextBlock(element, context) {
     const heading = lower(element.style) === "heading";
-    const node = h("div", { class: `card-text ${looks(element)}${aligned(element)}`, dir: "auto", role: heading ? "heading" : null, "aria-level": heading ? "4" : null }, markdown(element.text, context.root.people));
+    const node = h("div", { class: `card-text ${looks(element)}${aligned(element)}`, role: heading ? "heading" : null, "aria-level": heading ? "4" : null }, markdown(element.text, context.root.people));
     if (heading) node.classList.add("heading");
     if (!element.wrap) node.classList.add("one-line");
     else if (element.maxLines > 0) { node.classList.add("clamped"); node.style.setProperty("--lines", Math.min(50, Number(element.maxLines))); }
@@ -83,7 +84,7 @@ const ELEMENTS = {
   // Runs know no Markdown; clients show a line break inside one, and fold blanks.
   RichTextBlock(element, context) {
     const runs = (element.inlines || []).map((piece) => textRun(typeof piece === "string" ? { type: "TextRun", text: piece } : piece, context));
-    return h("div", { class: `card-text rich${aligned(element)}`, dir: "auto" }, runs);
+    return h("div", { class: `card-text rich${aligned(element)}` }, runs);
   },
 
   Container(element, context) {
@@ -97,7 +98,7 @@ const ELEMENTS = {
   },
 
   FactSet: (element, context) => h("dl", { class: "card-facts" }, (element.facts || []).flatMap((fact) => [
-    h("dt", { dir: "auto" }, markdown(fact.title, context.root.people)), h("dd", { dir: "auto" }, markdown(fact.value, context.root.people))])),
+    h("dt", {}, markdown(fact.title, context.root.people)), h("dd", {}, markdown(fact.value, context.root.people))])),
 
   Image(element, context) {
     const node = h("div", { class: `card-picture image-${lower(element.size || "auto")}${aligned(element)}` }, image(element));

@@ -34,7 +34,7 @@ export function markdown(text, people = new Set()) {
         list = h(ordered ? "ol" : "ul", { start: ordered && item[3] !== "1" ? Number(item[3]) : null });
         made.push(list);
       }
-      list.append(h("li", { dir: "auto" }, inline(item[4], people)));
+      list.append(h("li", {}, inline(item[4], people)));
       continue;
     }
     list = null;
