@@ -89,19 +89,22 @@ class Dispatcher(Asides):
             text, key = "Also shown in", f"mirrored:{link.id}"
             for other in self._links(connection, link.conversation_id):
                 if other.id != link.id:
-                    self._say(connection, other, from_plain(text), key=key, tone=Tone.NOTICE, about=link)
+                    self.say(connection, other, from_plain(text), key=key, tone=Tone.NOTICE, about=link)
         self.refresh_card(connection, link.conversation_id, now)
 
-    def bring(self, connection: Connection, link: ThreadLink, home: ThreadLink, now: datetime, *, most: int) -> None:
-        """Shows what was said so far in a new thread: the first message, then the latest, in order.
+    def bring(
+        self, connection: Connection, link: ThreadLink, home: ThreadLink, now: datetime, *, most: int
+    ) -> list[Message]:
+        """Shows what was said so far in a new thread, and returns it: the first message, then the latest, in order.
 
         `home` is where the others stand.
         """
         first, latest, between = repository.so_far(connection, link.conversation_id, most)
-        for number, message in enumerate((first, *latest) if first else latest):
+        brought = [first, *latest] if first else latest
+        for number, message in enumerate(brought):
             if number == 1 and between:
                 text = "1 earlier message stands" if between == 1 else f"{between} earlier messages stand"
-                self._say(
+                self.say(
                     connection,
                     link,
                     from_plain(f"{text} between these two: read them in"),
@@ -112,6 +115,7 @@ class Dispatcher(Asides):
             pending = any(attachment.pending for attachment in repository.attachments_of(connection, message.id))
             # No rank: in the order in which they are added here.
             self._show_in(connection, link, replace(message, rank=None), now + FILES_WAIT if pending else None)
+        return brought
 
     def _show_in(self, connection: Connection, link: ThreadLink, message: Message, not_before: datetime | None) -> None:
         capabilities = self._workspaces[link.workspace]
@@ -194,9 +198,9 @@ class Dispatcher(Asides):
         """Says something in every thread of a conversation."""
         for link in self._links(connection, conversation_id):
             if link.id != except_link:
-                self._say(connection, link, body, key=key, tone=tone, actions=actions)
+                self.say(connection, link, body, key=key, tone=tone, actions=actions)
 
-    def _say(
+    def say(
         self,
         connection: Connection,
         link: ThreadLink,

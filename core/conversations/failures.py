@@ -15,6 +15,7 @@ from core.contracts.workplace import Sign
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.models import Message
+from core.conversations.threads import ThreadLink
 
 _STEPS = {
     FailureReason.WINDOW_CLOSED: "The channel only allows replies for a while after the customer's last message.",
@@ -41,9 +42,7 @@ def report(
     if not messages.advance(connection, message, DeliveryStatus.FAILED, now, problem=sentence):
         return
     dispatcher.sign(connection, message, Sign.FAILED)
-    words = preview(from_json(message.body), 80)
-    what = f"“{words}”" if words else "Your file"
-    value = str(message.id)
+    what, value = _what(message, "Your file"), str(message.id)
     if reason is FailureReason.UNKNOWN_OUTCOME:
         text = f"It is not known whether {what} reached the customer: {sentence} It was not sent again by itself."
         actions = (
@@ -52,10 +51,7 @@ def report(
         )
     else:
         text = f"{what} was not delivered: {sentence} {_STEPS.get(reason, '')}".rstrip()
-        actions = (
-            Action(id=ActionId.RETRY, label="Retry", value=value, style="primary"),
-            Action(id=ActionId.DISCARD, label="Discard", value=value),
-        )
+        actions = _undelivered(message)
     dispatcher.notice(
         connection,
         message.conversation_id,
@@ -63,4 +59,30 @@ def report(
         key=f"failed:{message.id}:{now.isoformat()}",
         tone=Tone.FAILURE,
         actions=actions,
+    )
+
+
+def repeat(connection: Connection, dispatcher: Dispatcher, link: ThreadLink, message: Message) -> None:
+    """Says in one more thread that a reply waits for a decision."""
+    text = f"{_what(message, 'A file')} is not known to have reached the customer: {message.problem}".rstrip(": ")
+    dispatcher.say(
+        connection,
+        link,
+        from_plain(text),
+        key=f"failed:{message.id}",
+        tone=Tone.FAILURE,
+        actions=_undelivered(message),
+    )
+
+
+def _what(message: Message, otherwise: str) -> str:
+    words = preview(from_json(message.body), 80)
+    return f"“{words}”" if words else otherwise
+
+
+def _undelivered(message: Message) -> tuple[Action, Action]:
+    value = str(message.id)
+    return (
+        Action(id=ActionId.RETRY, label="Retry", value=value, style="primary"),
+        Action(id=ActionId.DISCARD, label="Discard", value=value),
     )

@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
+from core.contracts.bridge import DeliveryStatus
 from core.contracts.places import RoomRef
-from core.conversations import events, threads
+from core.conversations import events, failures, threads
 from core.conversations.dispatch import Dispatcher
 from core.conversations.events import Fact
 from core.conversations.service import ConversationService, actor
@@ -59,7 +60,9 @@ class Mirrors:
             return
         conversation = where.conversation
         link = self._service.add_thread(connection, conversation.id, room, where.now, added_by=where.agent.name)
-        self._dispatcher.bring(connection, link, where.link, where.now, most=MOST_BROUGHT)
+        for message in self._dispatcher.bring(connection, link, where.link, where.now, most=MOST_BROUGHT):
+            if message.status is DeliveryStatus.FAILED:
+                failures.repeat(connection, self._dispatcher, link, message)
         data = {"room": f"{room.workspace}/{room.room}"}
         events.about(connection, Fact.MIRRORED, conversation.id, where.now, actor(where.agent), data)
         self._dispatcher.refresh_card(connection, conversation.id, where.now)

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from core.contracts.errors import DestinationUnavailable, OutcomeUnknown
+from core.contracts.errors import (
+    DestinationUnavailable,
+    FailureReason,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+)
 from core.contracts.places import RoomRef
 from core.contracts.posts import Tone
 from core.contracts.richtext import Link, Paragraph
@@ -15,7 +21,7 @@ from core.conversations.threads import thread_links
 from core.quarantine.models import quarantine
 from core.routing import rooms
 from core.testing.fakes import FakePost, FakeThread, FakeWorkspace
-from tests.core.office import BRANCH, COUNTER, Office, notices, open_office, said, until, words
+from tests.core.office import BRANCH, COUNTER, SHOP, Office, buttons, notices, open_office, said, until, words
 
 CLOSED = RoomRef(workspace=BRANCH, room="R2")
 AT_THE_COUNTER = [("room", f"{BRANCH}/{COUNTER.room}")]
@@ -198,3 +204,51 @@ async def test_a_lost_answer_opens_one_mirror_and_says_so_once(tmp_path: Path) -
         assert told.post.tone is Tone.NOTICE
         assert words(told).startswith("Also shown in branch/#counter (")
         assert [row.added_by for row in await office.rows(thread_links)] == ["", "Bea"]
+
+
+async def test_a_failed_reply_can_be_decided_in_the_new_thread(tmp_path: Path) -> None:
+    branch = kiosk()
+    async with open_office(tmp_path, branch=branch) as office:
+        here = await office.opened(office.channel.customer("Jane"))
+        office.channel.faults.order("send", PermanentFailure("The mailbox is full.", reason=FailureReason.POLICY))
+        await office.tool.says(office.bea, here.ref, "The answer")
+        await until(lambda: buttons(here, "retry"), "the failure")
+        await office.app.desk.act(here.ref, office.bea, "mirror", key="1", fields=AT_THE_COUNTER)
+        there = await _mirrored(branch, 3)
+        [value] = buttons(there, "retry")
+        assert said(there)[-1] == "“The answer” is not known to have reached the customer: The mailbox is full."
+        await branch.presses(branch.agent("Mia"), there.ref, "retry", value)
+        await office.channel.until(lambda: [message.text for message in office.channel.messages] == ["The answer"])
+        await until(lambda: [one for one in notices(here) if "Mia decided" in words(one)], "said in the first thread")
+
+
+async def test_a_thread_without_an_address_is_named(tmp_path: Path) -> None:
+    branch = kiosk()
+    branch.faults.stand("permalink", TemporaryFailure("Not now."))
+    async with open_office(tmp_path, branch=branch) as office:
+        here = await office.opened(office.channel.customer("Jane"))
+        await _known(office)
+        await office.app.desk.act(here.ref, office.bea, "mirror", key="1", fields=AT_THE_COUNTER)
+        [told] = await until(lambda: notices(here), "a word in the first thread")
+        assert words(told) == "Also shown in branch/#counter."
+        await until(lambda: [one.label for one in here.card.links] == ["Also in branch/#counter"], "on the card")
+        assert here.card.links[0].url == ""
+        branch.faults.clear()
+        await office.app.desk.act(here.ref, office.bea, "claim", key="2")
+        await until(lambda: here.card.links[0].url, "its address, when it is known")
+
+
+async def test_a_second_room_of_one_workspace(tmp_path: Path) -> None:
+    async with open_office(tmp_path) as office:
+        second = RoomRef(workspace=SHOP, room="R2")
+        office.tool.room_names["R2"] = "second"
+        await office.app.storage.write(lambda connection: rooms.change_room(connection, second, name="second"))
+        here = await office.opened(office.channel.customer("Jane"))
+        await office.tool.says(office.bea, here.ref, "!mirror #second")
+        there = await until(lambda: next((one for one in office.tool.threads if one.ref.room == "R2"), None), "it")
+        await office.quiet()
+        await office.tool.says(office.bea, here.ref, "The answer")
+        await until(lambda: said(there) == ["Hello", "The answer"], "the copy")
+        assert there.posts[-1].post is not None
+        assert there.posts[-1].post.author.name == "Bea"
+        await until(lambda: [one.thread for one in here.card.links] == [there.ref], "on the card")
