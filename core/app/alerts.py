@@ -31,7 +31,7 @@ class Alerts:
         job = NewJob(
             key=f"alert:{new_id()}",
             op="alert",
-            payload={"room": self._room.room, "source": source, "text": text},
+            payload={"room": self._room.room, "source": source, "text": text, "over": sentence is None},
             lane=f"alert:{self._room.workspace}:{source}",
             scope=self._room.workspace,
         )

@@ -114,16 +114,27 @@ class Dispatcher(Asides):
                 )
             pending = any(attachment.pending for attachment in repository.attachments_of(connection, message.id))
             # No rank: in the order in which they are added here.
-            self._show_in(connection, link, replace(message, rank=None), now + FILES_WAIT if pending else None)
+            not_before = now + FILES_WAIT if pending else None
+            self._show_in(connection, link, replace(message, rank=None), not_before, opens=number == 0)
         return brought
 
-    def _show_in(self, connection: Connection, link: ThreadLink, message: Message, not_before: datetime | None) -> None:
+    def _show_in(
+        self,
+        connection: Connection,
+        link: ThreadLink,
+        message: Message,
+        not_before: datetime | None,
+        *,
+        opens: bool = True,
+    ) -> None:
+        """`opens`: the thread may open with this message."""
         capabilities = self._workspaces[link.workspace]
         attachments = repository.attachments_of(connection, message.id)
         body = from_json(message.body)
         parts = list(range(len(post_parts(body, capabilities))))
-        if is_empty(body) and attachments and link.thread is not None:
-            parts = []
+        holds = opens and link.thread is None and capabilities.opening_holds_message
+        if is_empty(body) and attachments and not holds:
+            parts = []  # Files need no words, except in an opening.
         parts.extend(file_part(attachment.position) for attachment in attachments)
         # Only short, plain messages of the customer may be drawn together when the room's rate is short.
         single = len(parts) == 1 and not attachments and message.direction is Direction.IN and not message.quote_id
@@ -149,9 +160,11 @@ class Dispatcher(Asides):
             if link.room != room.room and not by_name:
                 continue
             for message_id in repository.message_ids(connection, link.conversation_id, limit=5):
-                state = self._outbox.state(connection, f"post:{link.id}:{message_id}:0")
-                if state is not None and (state.sending or state.in_doubt):
-                    return True
+                # A message of files alone may open with the first of them.
+                for part in (0, file_part(0)):
+                    state = self._outbox.state(connection, f"post:{link.id}:{message_id}:{part}")
+                    if state is not None and (state.sending or state.in_doubt):
+                        return True
         return False
 
     def show_change(self, connection: Connection, message: Message, *, except_link: UUID | None = None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
 from core.cards import queue as queues
 from core.contracts.content import Content
@@ -16,6 +18,7 @@ from core.contracts.workplace import Sign
 from core.delivery.handler import JobHandler
 from core.delivery.posting import room_by_name
 from core.outbox.jobs import Done, Job
+from core.routing import rooms
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +89,10 @@ class AlertHandler(AsideHandler):
         # Whole on the card where the opening shows a preview of its message only.
         whole = self._context.openings.holds_messages(job.scope)
         facts = () if whole else (Fact(label="What", value=job.payload["text"]),)
-        card = Card(title="Something does not work", status=job.payload["source"], status_emoji="⚠️", facts=facts)
+        over = job.payload.get("over", False)
+        title = "Something works again" if over else "Something does not work"
+        source = await self._context.storage.read(partial(_readable, source=job.payload["source"]))
+        card = Card(title=title, status=source, status_emoji="✅" if over else "⚠️", facts=facts)
         try:
             await workplace.open_thread(await room_by_name(workplace, self._room(job)), card, post)
         except DestinationUnavailable as closed:
@@ -103,3 +109,9 @@ class AlertHandler(AsideHandler):
 
     def _room(self, job: Job) -> RoomRef:
         return RoomRef(workspace=job.scope, room=job.payload["room"])
+
+
+def _readable(connection: Connection, source: str) -> str:
+    """An account or workspace as it is called; a room by its name, where that is known."""
+    workspace, _, room = source.partition("/")
+    return rooms.full_name(connection, RoomRef(workspace=workspace, room=room)) if room else source

@@ -131,3 +131,17 @@ async def test_a_thread_that_is_being_opened_may_be_shown(tmp_path: Path) -> Non
         await until(lambda: len(office.tool.threads) == 2, "the thread")
         await office.quiet()
         assert not await office.app.desk.shows(unknown)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_picture_without_words_opens_a_thread(tmp_path: Path, lost: bool) -> None:
+    async with open_office(tmp_path, tool=preview_tool(echoes=False)) as office:
+        if lost:
+            office.tool.faults.order("open_thread", OutcomeUnknown("Lost.", retry_after=0.1), after=True)
+        png = b"\x89PNG\r\n\x1a\n" + bytes(64)
+        await office.channel.writes(office.channel.customer("Jane"), files=[("cat.png", "image/png", png)])
+        await until(lambda: office.tool.threads and len(office.tool.threads[0].posts) == 2, "the picture")
+        await office.quiet()
+        [thread] = office.tool.threads
+        assert said(thread) == ["📎 cat.png", ""]
+        assert [post.files for post in thread.posts] == [(), (png,)]
