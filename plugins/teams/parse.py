@@ -180,6 +180,9 @@ def _picture(picture: Picture, place: str) -> Attachment:
 def _image(name: str, source: str, *, mime: str = "", alt: str = "") -> Attachment:
     # Teams describes a picture that nobody described with its name for pictures.
     alt = "" if alt.strip().lower() in {"image", "bild", "picture"} else alt[:1_000]
+    if not name and (mimetypes.guess_type(alt)[0] or "").startswith("image/"):
+        # It has no name of its own, but the one under which it was put in.
+        name = alt
     return _bounded(
         Attachment(kind=MediaKind.IMAGE, name=file_name(name or "image"), mime=_mime(mime), alt=alt), source
     )

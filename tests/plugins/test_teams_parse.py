@@ -180,6 +180,8 @@ def test_pictures_come_by_the_service_by_graph_or_as_a_link() -> None:
     (service,) = read(inline).content.attachments
     assert service.source == "image:https://asm.skype.com/1"
     graph = "https://graph.microsoft.com/v1.0/teams/t/channels/c/messages/1/hostedContents/aWQ9/$value"
+    (pasted,) = read(f'<img alt="cup.png" src="{graph}">').content.attachments
+    assert (pasted.name, pasted.kind) == ("cup.png", MediaKind.IMAGE)
     (hosted,) = read(f'<img alt="image" src="{graph}">').content.attachments
     assert (hosted.source, hosted.alt) == (f"hosted:{ROOM}|1711111111111|1711111111333|aWQ9", "")
     gif = read('<img itemtype="http://schema.skype.com/Giphy" alt="Wave" src="https://media.giphy.com/w.gif">')
