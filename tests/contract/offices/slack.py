@@ -49,7 +49,7 @@ WAYS = {
     Gesture.RESOLVE: "button *Resolve*, or `!resolve`",
     Gesture.REOPEN: "button *Reopen*, or `!reopen`",
     Gesture.SNOOZE: "button *Snooze*, or `!snooze 2h`",
-    Gesture.MIRROR: "button *Mirror*",
+    Gesture.MIRROR: "button *Mirror*, or `!mirror`",
     Gesture.RETRY: "button *Retry* on the failure",
     Gesture.DISCARD: "button *Discard* on the failure",
     Gesture.ARRIVED: "button *It arrived* on the doubt",

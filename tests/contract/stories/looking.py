@@ -74,6 +74,8 @@ async def insert_conversation(here: Talk) -> None:
     found = await here.office.looks_up(FindingKind.CONVERSATION, name)
     [title] = [title for title in found if name in title]
     post = await here.office.inserts(here.thread, FindingKind.CONVERSATION, name, title)
+    shown = await here.stands(title)
+    assert shown.post == post
     # It is for colleagues: the customer has no use for a link into the workplace.
     await here.signed(post, Sign.NOTE)
     await here.hears_only()

@@ -147,7 +147,9 @@ async def talking(stage: Stage, office: Office, channel: str, first: str) -> Asy
 async def _customer(stage: Stage, channel: str, name: str) -> AsyncIterator[Customer]:
     match channel:
         case "webchat":
-            async with Visitor(stage.website, about={"name": name}) as visitor:
+            # From an address of her own, for one address may not begin many sessions at once.
+            address = f"127.0.1.{next(_NUMBERS) % 250 + 1}"
+            async with Visitor(stage.website, about={"name": name}, address=address) as visitor:
                 yield WebCustomer(visitor, name)
         case "telegram":
             yield TelegramCustomer(stage.telegram, name)
