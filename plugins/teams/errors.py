@@ -38,7 +38,7 @@ DENIED = {
     ),
     "ForbiddenOperationException": "the app is not installed for that person, nor for a team of hers",
     "InvalidBotApiHost": 'the tenant is in Microsoft\'s GCC: set cloud = "gcc"',
-    "MessageWritesBlocked": "the team is archived, or the app is blocked there",
+    "MessageWritesBlocked": "the team is archived (in Teams: Manage teams > Archived > Restore), or the app is blocked",
     "NotEnoughPermissions": "the app may not do that there",
 }
 IN_GENERAL = "in Teams see Manage team > Apps whether the app is still there, and add it again"
@@ -192,4 +192,4 @@ def to_entra_error(status: int, headers: Mapping[str, str], body: bytes) -> Adap
         if f"AADSTS{number}:" in words:
             return CredentialsRejected(f"Entra gives no token: {sentence} (AADSTS{number}).")
     first = line(words.partition("\r\n")[0].partition("Trace ID")[0], limit=200)
-    return CredentialsRejected(f"Entra gives no token: {first or code}.")
+    return CredentialsRejected(f"Entra gives no token: {first.rstrip('.') or code}.")
