@@ -8,7 +8,7 @@ from typing import Any
 
 from plugins.teams.manifest import data as manifest_data
 from sandbox.page.uploads import Asked, BadRequest
-from sandbox.teams import NotPossible, Pressed, TeamsSandbox, cards
+from sandbox.teams import NotPossible, Pressed, TeamsSandbox
 
 Json = dict[str, Any]
 Verb = Callable[[Asked], Awaitable[Any]]
@@ -103,19 +103,16 @@ class TeamsGestures:
 
     async def _press(self, asked: Asked) -> Json:
         who, room = self._place(asked)
-        message, action = asked.text("id"), _object(asked, "action")
-        inputs, title = _object(asked, "inputs"), str(action.get("title", ""))
-        shown = [entry for entry in cards.buttons(self._teams.card(who, room, message)) if entry.get("title") == title]
-        if len(shown) > 1:
-            return _shown(await self._press_one(who, room, message, _same(shown, action), inputs))
-        return _shown(await self._teams.person_presses(who, room, message, title, inputs))
-
-    async def _press_one(self, who: str, room: str, message: str, action: Json, inputs: Json) -> Pressed:
-        """One of several buttons that have the same title, as a queue's have."""
-        person, place, pressed = self._teams.seen(who, room, message)
-        state = cards.filled(self._teams.card(who, room, message), inputs)
-        press = self._teams._execute if action["type"] == "Action.Execute" else self._teams._submit
-        return await press(person, place, pressed, action, state)
+        action, data = _object(asked, "action"), _object(asked, "action").get("data")
+        pressed = await self._teams.person_presses(
+            who,
+            room,
+            asked.text("id"),
+            str(action.get("title", "")),
+            _object(asked, "inputs"),
+            data=data if isinstance(data, dict) else None,
+        )
+        return _shown(pressed)
 
     async def _submit(self, asked: Asked) -> Json:
         title = str(_object(asked, "action").get("title", ""))
@@ -169,13 +166,6 @@ def _object(asked: Asked, name: str) -> Json:
     if not isinstance(value, dict):
         raise BadRequest(f"{asked.verb} needs an object called {name}")
     return value
-
-
-def _same(shown: Sequence[Json], action: Json) -> Json:
-    found = next((entry for entry in shown if entry == action), None)
-    if found is None:
-        raise BadRequest("That button is not on the card any more")
-    return found
 
 
 def _shown(pressed: Pressed) -> Json:

@@ -11,11 +11,13 @@ const KNOWN = new Set(["Action.Execute", "Action.Submit", "Action.OpenUrl", "Act
 
 export function actionRow(actions, context, { card = false }) {
   const usable = actions.map(resolved).filter(Boolean);
-  const first = usable.filter((action) => String(action.mode).toLowerCase() !== "secondary").slice(0, MOST);
-  const rest = usable.filter((action) => !first.includes(action));
+  const primary = usable.filter((action) => String(action.mode).toLowerCase() !== "secondary");
+  const first = primary.slice(0, MOST);
+  const rest = usable.filter((action) => !primary.includes(action));
   const shelf = h("div", { class: "card-shown" });
   const buttons = h("div", { class: "card-actions" }, first.map((action) => (action.unknown ? unknown(action) : button(action, context, shelf))));
   if (rest.length) buttons.append(more(rest, context, shelf));
+  if (primary.length > MOST) buttons.append(h("span", { class: "card-unknown" }, `Teams shows ${MOST} buttons and leaves out ${primary.length - MOST} here; mode “secondary” puts them behind “…”.`));
   const row = h("div", { class: card ? "card-item card-action-row gap-default" : "card-action-row" }, buttons, shelf);
   return row;
 }

@@ -23,7 +23,7 @@ export function drawRail() {
     { key: "chat", title: "Chat", picture: "thread", open: place.view === "chat", count: unreadInChat(look.agent), run: () => leave({ view: "chat" }) },
     { key: "room", title: "Teams", picture: "people", open: place.view === "room", count: place.view === "room" ? 0 : rooms, run: () => leave({ view: "room" }) },
   ];
-  reconcile(at("t-rail"), entries.map((entry) => ({ ...entry, version: `${entry.open}${entry.count}` })), ({ key, title, picture, open, count, run }) => h("button", { type: "button", "aria-current": open ? "page" : null, data: { view: key }, on: { click: run } }, h("span", { class: "t-rail-icon" }, icon(picture, 20), count > 0 && h("b", { class: "t-badge" }, number(count))), h("span", {}, title)));
+  reconcile(at("t-rail"), entries.map((entry) => ({ ...entry, version: `${entry.open}${entry.count}` })), ({ key, title, picture, open, count, run }) => h("button", { type: "button", "aria-current": open ? "page" : null, "aria-label": count > 0 ? `${title}, ${count} new` : title, data: { view: key }, on: { click: run } }, h("span", { class: "t-rail-icon" }, icon(picture, 20), count > 0 && h("b", { class: "t-badge" }, number(count))), h("span", {}, title)));
 }
 
 export function drawList() {

@@ -25,6 +25,7 @@ export function buildThread(room, root) {
       drawFoot(foot, room, root, closed);
     }
     node.classList.toggle("fresh", thread.fresh);
+    node.setAttribute("aria-label", `Thread, ${count(thread.replies.length, "reply", "replies")}`);
     const typing = isTyping(room.id, root);
     line.hidden = !typing;
     if (typing) replace(line, typingLine());
