@@ -43,7 +43,7 @@ from core.routing.rules import Router
 from core.settings.models import CannedReply, ReplyMode
 from core.storage.storage import Storage
 
-INTERNAL = "Kept as a note: it names another conversation, which only colleagues may see."
+INTERNAL = "Kept as a note: it holds what only colleagues may see."
 #: What a reply can be edited into so that it is none any more.
 _KEPT = (Intent.NOTE, Intent.COMMAND, Intent.MISTYPED)
 

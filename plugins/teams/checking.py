@@ -82,7 +82,7 @@ class Checking:
             raise
         except AdapterError as problem:
             return f"The team {name} cannot be read: {problem}"
-        if not self._settings.graph:
+        if not self._settings.asks_graph:
             return ""
         try:
             room = quote(next(iter(channels), team_id), safe="")

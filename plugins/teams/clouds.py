@@ -10,13 +10,9 @@ from yarl import URL
 
 from plugins.teams.settings import TeamsSettings, is_loopback
 
-#: An address in which every program sees the same host: no name or password, no port, no escape, no other script.
-_PLAIN = re.compile(r"https://((?:[a-z0-9-]+\.)+[a-z0-9-]+)(?::443)?(?:/[!-~]*)?", re.IGNORECASE)
-_PRINTABLE = re.compile(r"[!-~]*")
-
 #: An address as it goes over the wire: no spaces, line ends or letters that somebody would have to translate first.
 _PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
-_HOST = re.compile(r"[0-9A-Za-z.:-]+")
+_HOST = re.compile(r"[0-9a-z.:-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +59,12 @@ def parsed(address: str) -> URL | None:
         return None
     try:
         url = URL(address, encoded=True)
+        host = (url.raw_host or "").lower()
+        plain = url.scheme in {"http", "https"} and "@" not in url.raw_authority and _HOST.fullmatch(host)
+        return url.with_host(host) if plain else None
     except ValueError:
+        # A port that is none shows only when the host is asked for.
         return None
-    host = url.raw_host or ""
-    plain = url.scheme in {"http", "https"} and _HOST.fullmatch(host) and not url.raw_user and not url.raw_password
-    return url.with_host(host.lower()) if plain else None
 
 
 # https://learn.microsoft.com/microsoftteams/platform/concepts/cloud-overview, and what Microsoft's own library lists:

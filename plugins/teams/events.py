@@ -105,7 +105,11 @@ class Events:
         agent = await self._people.author(activity)
         quote = self._post(ref, heard.quote) if heard.quote else None
         content = await self._files.named(heard.content)
-        shown = await self._desk.said(ref, agent, content, at=moment_of(activity), quote=quote, internal=heard.internal)
+        # Written in a thread for us alone, it was not meant for the customer.
+        private = bool((activity.get("recipient") or {}).get("isTargeted"))
+        shown = await self._desk.said(
+            ref, agent, content, at=moment_of(activity), quote=quote, internal=heard.internal or private
+        )
         if not shown and heard.mentions_bot:
             await self._help(activity)
 

@@ -67,7 +67,7 @@ class Files:
 
     async def _hosted(self, handle: str) -> str:
         """A picture that only Graph has, which the permission for reading messages covers."""
-        if not self._settings.graph:
+        if not self._settings.asks_graph:
             raise _gone("This picture is only in Microsoft Graph, which the settings forbid (graph = false).")
         message, content = await self._message(handle)
         return f"{message}/hostedContents/{quote(content, safe='')}/$value"

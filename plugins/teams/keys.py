@@ -27,11 +27,13 @@ SOON = timedelta(hours=23)
 PAUSE = timedelta(seconds=5)
 #: A key that is not known is asked for at once, this often in a row; then once in `AGAIN`. Strangers can name any key.
 AT_ONCE = 5
-AGAIN = timedelta(minutes=1)
+AGAIN = timedelta(seconds=10)
 #: Seconds for both answers: an invoke has five for everything.
 PATIENCE = 4.0
 MOST_BYTES = 1024 * 1024
 MOST_KEYS = 100
+#: Bits; a shorter RSA key proves nothing.
+SHORTEST = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Keys:
 
     async def find(self, key_id: str) -> SigningKey:
         """The key of that name. Raises RequestRejected for one that Microsoft does not announce, and
-        TemporaryFailure while it cannot be asked."""
+        TemporaryFailure while it cannot be asked, or was too often: then nobody knows what is announced by now."""
         age = self._now() - self._fetched
         asked = False
         if age > LASTS and (self._failed is None or not self._keys) and not self._is_pausing():
@@ -81,8 +83,10 @@ class Keys:
         """A key that may have been announced since the last fetch, at once and whoever else is asking."""
         for _ in range(2):
             running = self._fetching
-            if running is None and (self._is_pausing() or not self._may_ask()):
+            if running is None and self._is_pausing():
                 break
+            if running is None and not self._may_ask():
+                raise TemporaryFailure("Microsoft's signing keys were asked for too often just now.")
             await self._wait_for(running or self._fetch_once())
             found = self._keys.get(key_id)
             # A fetch that ran already may have had its answer before the key was announced.
@@ -156,6 +160,9 @@ def _read(document: Mapping[str, Any]) -> Iterator[tuple[str, SigningKey]]:
     for entry in entries[:MOST_KEYS] if isinstance(entries, list) else ():
         try:
             key = jwt.PyJWK(entry, algorithm="RS256").key
-            yield str(entry["kid"]), SigningKey(key=key, endorsements=frozenset(map(str, entry["endorsements"])))
+            key_id, named = str(entry["kid"]), entry.get("endorsements")
         except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
             continue
+        if isinstance(key, RSAPublicKey) and key.key_size >= SHORTEST:
+            endorsements = frozenset(map(str, named if isinstance(named, list) else ()))
+            yield key_id, SigningKey(key=key, endorsements=endorsements)

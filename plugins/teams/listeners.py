@@ -36,7 +36,7 @@ READ_DEADLINE = 10.0
 #: Seconds within which an invoke is answered; Teams shows an error after five.
 PATIENCE = 4.0
 #: What a refusal is counted as, by status.
-REASONS = {401: "signature", 408: "slow", 413: "size", 415: "encoding"}
+REASONS = {401: "signature", 408: "slow", 413: "size", 415: "encoding", 503: "keys"}
 SPOKEN = frozenset({"message", "messageUpdate", "messageDelete", "messageReaction"})
 KEPT = SPOKEN | {"conversationUpdate", "installationUpdate"}
 SORRY = "That did not work just now. Please try again in a moment."

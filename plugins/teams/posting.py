@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from core.contracts.content import Attachment
 from core.contracts.errors import (
     DestinationUnavailable,
     OutcomeUnknown,
@@ -40,19 +37,15 @@ class Posting:
         self._directory = directory
         self._graph = graph
 
-    async def send(self, room: str, root: str, activity: Json, files: Sequence[Attachment] = ()) -> str:
-        """Posts once, pictures beside the card; `root` "" opens a thread. Returns its id. Raises as `Bridge.send`."""
+    async def send(self, room: str, root: str, activity: Json) -> str:
+        """Posts once; `root` "" opens a thread. Returns the post's id. Raises as `Bridge.send`."""
         place = await self._directory.place(room)
-        whole = await _with_pictures(activity, files)
-        return await self._transport.post(place.service_url, conversation(room, root), whole)
+        return await self._transport.post(place.service_url, conversation(room, root), activity)
 
-    async def redraw(
-        self, room: str, root: str, activity_id: str, activity: Json, files: Sequence[Attachment] = ()
-    ) -> None:
+    async def redraw(self, room: str, root: str, activity_id: str, activity: Json) -> None:
         """Draws a post of ours again. Raises as `Bridge.send`."""
         place = await self._directory.place(room)
-        whole = await _with_pictures(activity, files)
-        await self._transport.update(place.service_url, conversation(room, root), activity_id, whole)
+        await self._transport.update(place.service_url, conversation(room, root), activity_id, activity)
 
     async def find(self, room: RoomRef, thread: ThreadRef | None, key: str, since: datetime) -> PostRef | None:
         """As `Workplace.find`: the Bot Connector lists no messages, Microsoft Graph does."""
@@ -108,16 +101,3 @@ def _moment(message: Mapping[str, Any]) -> datetime:
     except ValueError:
         return datetime.max.replace(tzinfo=UTC)
     return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
-
-
-async def _with_pictures(activity: Json, files: Sequence[Attachment]) -> Json:
-    """The activity with pictures beside its card; each that is read here has at most 1 MB."""
-    drawn = [await _picture(file) for file in files if render.is_picture(file)]
-    return {**activity, "attachments": [*activity["attachments"], *drawn]} if drawn else activity
-
-
-async def _picture(file: Attachment) -> Json:
-    assert file.file is not None
-    data = await asyncio.to_thread(file.file.path.read_bytes)
-    encoded = base64.b64encode(data).decode("ascii")
-    return {"contentType": file.file.mime, "contentUrl": f"data:{file.file.mime};base64,{encoded}", "name": file.name}

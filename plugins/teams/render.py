@@ -37,7 +37,7 @@ MAX_VALUE = 500
 #: Teams draws six buttons at most; further ones go behind "…".
 MOST_SEEN = 5
 # https://learn.microsoft.com/microsoftteams/platform/bots/how-to/format-your-bot-messages#picture-messages
-MAX_PICTURE = 1_000_000
+MAX_PICTURE = 10_000_000
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
 STYLES = {"primary": "positive", "danger": "destructive"}
 
@@ -62,6 +62,8 @@ class Addresses:
 
     permalink: Callable[[ThreadRef | PostRef], str]
     file: Callable[[Attachment], str]
+    #: What a picture is drawn from: a public address, or its bytes as a `data:` one.
+    picture: Callable[[Attachment], str] = lambda file: ""
 
 
 def post(item: Post, to: Addresses) -> Json:
@@ -137,7 +139,7 @@ def key_of(card: Json | str) -> str:
 
 
 def is_picture(file: Attachment) -> bool:
-    """Whether it is shown beside the card, as a picture of its own."""
+    """Whether Teams can draw it."""
     return file.file is not None and file.file.mime in PICTURES and file.file.size <= MAX_PICTURE
 
 
@@ -218,14 +220,20 @@ def _content(content: Content, to: Addresses, inset: str, tone: Tone) -> list[El
     for file in content.attachments:
         if file.problem is not None:
             parts += small(f"⚠️ {file.name}: {file.problem}")
-        elif not is_picture(file):
+        elif is_picture(file) and (address := to.picture(file)):
+            parts += [_picture(file, address), *small(_named(file))]
+        else:
             parts += _file(file, to)
-        elif is_empty(content.body):
-            # The picture itself follows beside the card; this line says whose it is.
-            parts += small(_named(file))
     if content.choices:
         parts += small("Offered: " + "  ·  ".join(choice.label for choice in content.choices))
     return parts
+
+
+def _picture(file: Attachment, address: str) -> Element:
+    """Inside the card: of two attachments Teams makes two messages, and gives neither an id."""
+    words = line(file.alt, limit=MAX_LINE) or line(file.name, limit=MAX_NAME) or "Picture"
+    # A click enlarges it: https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format
+    return {"type": "Image", "url": address, "altText": words, "msteams": {"allowExpand": True}}
 
 
 def _named(file: Attachment) -> str:

@@ -49,6 +49,11 @@ class TeamsSettings(BaseModel):
     #: For Microsoft's Agents Playground on this machine only: nothing that comes in is signed, and no token is sent.
     development: bool = False
 
+    @property
+    def asks_graph(self) -> bool:
+        """Whether Microsoft Graph is asked; a developer's tool has none."""
+        return self.graph and not self.development
+
     @field_validator("app_id", "tenant_id")
     @classmethod
     def _guid(cls, value: str) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-import jwt
 from botbuilder.core import CloudAdapterBase, TurnContext
 from botbuilder.schema import Activity
 from botframework.connector.auth import (
@@ -22,11 +21,13 @@ from botframework.connector.auth import (
     ClaimsIdentity,
     ConnectorFactory,
 )
+from multidict import MultiMapping
 
 from core.contracts.errors import OutcomeUnknown, PermanentFailure, RequestRejected, TemporaryFailure
 from core.contracts.json import loads
-from plugins.teams.clouds import TeamsCloud, cloud_of, is_here, parsed
+from plugins.teams.clouds import cloud_of
 from plugins.teams.keys import Keys
+from plugins.teams.proof import Proof
 from plugins.teams.rest import Call, Rest
 from plugins.teams.settings import TeamsSettings
 from plugins.teams.tokens import Tokens
@@ -35,9 +36,6 @@ logger = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 
-#: How far clocks may differ.
-LEEWAY = timedelta(minutes=5)
-CHANNEL = "msteams"
 #: Largest activity that is read: 100 KB in UTF-16 with its HTML twice stays far below it.
 MOST_BYTES = 2 * 1024 * 1024
 #: Members asked for at once, and how often: larger teams are asked about one by one.
@@ -58,34 +56,32 @@ class Transport:
         self._settings = settings
         self._tokens = Tokens(settings, self.cloud, session, now)
         self._rest = Rest(settings, self.cloud, session, self._tokens)
-        self._proof = _Proof(settings, self.cloud, Keys(self.cloud, session, now), now)
-        self._adapter = _Adapter(self._proof)
+        self._proof = Proof(settings, self.cloud, Keys(self.cloud, session, now), now)
+        self._adapter = _Adapter(_Authentication())
 
-    async def receive(self, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
+    async def receive(self, headers: MultiMapping[str], raw: bytes) -> dict[str, Any]:
         """One activity, proved to be from Teams and for us. Raises RequestRejected with the status to answer."""
+        try:
+            claims = await self._proof.claims(headers)
+        except TemporaryFailure as away:
+            # Microsoft brings the activity again.
+            raise RequestRejected(str(away), status=503) from away
         if len(raw) > MOST_BYTES:
             raise RequestRejected(f"The body is larger than {MOST_BYTES} bytes.", status=413)
         activity = loads(raw)
         if not isinstance(activity, dict) or not isinstance(activity.get("type"), str):
             raise RequestRejected("The body is no activity.", status=400)
-        try:
-            typed = Activity().deserialize(activity)
-        except Exception:
-            # msrest raises whatever a wrong date or list makes it stumble over.
-            raise RequestRejected("The activity is malformed.", status=400) from None
-        # It also makes text of whatever is none; what is proved below must be what is acted upon later.
-        if (typed.service_url, typed.channel_id) != (activity.get("serviceUrl"), activity.get("channelId")):
-            raise RequestRejected("The activity's serviceUrl or channelId is no text.", status=400)
+        self._proof.check(activity, claims)
         turns: list[TurnContext] = []
 
         async def logic(turn: TurnContext) -> None:
             turns.append(turn)
 
         try:
-            await self._adapter.process_activity(headers.get("Authorization", ""), typed, logic)
-        except TemporaryFailure as away:
-            # Microsoft brings the activity again.
-            raise RequestRejected(str(away), status=503) from away
+            await self._adapter.process_activity(_authenticated(claims), Activity().deserialize(activity), logic)
+        except Exception:
+            # msrest raises whatever a wrong date or list makes it stumble over.
+            raise RequestRejected("The activity is malformed.", status=400) from None
         if not turns:
             raise RequestRejected("The activity is not for a bot.", status=400)
         return activity
@@ -205,25 +201,11 @@ class _Adapter(CloudAdapterBase):  # type: ignore[misc]
     """The SDK's turn around our own proof. Never `CloudAdapter.process`: it answers invokes with 500."""
 
 
-class _Proof(BotFrameworkAuthentication):  # type: ignore[misc]
-    """Whether an activity is from Teams, for us: https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-authentication"""
-
-    def __init__(self, settings: TeamsSettings, cloud: TeamsCloud, keys: Keys, now: Callable[[], datetime]) -> None:
-        self._settings = settings
-        self._cloud = cloud
-        self._keys = keys
-        self._now = now
+class _Authentication(BotFrameworkAuthentication):  # type: ignore[misc]
+    """The SDK asks it for what turns do not need: they begin once everything is proved, and call nobody."""
 
     async def authenticate_request(self, activity: Activity, auth_header: str) -> AuthenticateRequestResult:
-        """Raises RequestRejected (401)."""
-        claims = {} if self._settings.development else await self._claims(activity, auth_header)
-        self._check_service_url(activity)
-        result = AuthenticateRequestResult()
-        result.claims_identity = ClaimsIdentity(claims=claims, is_authenticated=True)
-        result.audience = self._cloud.bot_scope
-        result.caller_id = None
-        result.connector_factory = _NoConnectors()
-        return result
+        raise RequestRejected("A turn begins with what is proved already.")
 
     async def authenticate_streaming_request(self, auth_header: str, channel_id_header: str) -> Any:
         raise RequestRejected("Streaming is not offered.")
@@ -234,54 +216,6 @@ class _Proof(BotFrameworkAuthentication):  # type: ignore[misc]
     async def create_user_token_client(self, claims_identity: ClaimsIdentity) -> None:
         """Nobody signs in through us."""
 
-    def _check_service_url(self, activity: Activity) -> None:
-        """An answer, and our token with it, goes where the activity says: so that must be Microsoft's."""
-        url = parsed(activity.service_url or "")
-        trusted = url is not None and (is_here(url) if self._settings.development else self._cloud.trusts(url))
-        if not trusted or url is None or url.raw_query_string or url.raw_fragment:
-            raise RequestRejected("The activity's serviceUrl is none of Microsoft's hosts.")
-
-    async def _claims(self, activity: Activity, auth_header: str) -> dict[str, Any]:
-        scheme, _, token = auth_header.strip().partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise RequestRejected("The request carries no token.")
-        try:
-            header = jwt.get_unverified_header(token.strip())
-            if header.get("alg") != "RS256":
-                raise RequestRejected("The token is not signed with RS256.")
-            # Looked at before its signature, so that strangers' tokens cost no look-up of keys.
-            self._check_claims(jwt.decode(token.strip(), options={"verify_signature": False}), activity)
-            signing = await self._keys.find(str(header.get("kid") or ""))
-            claims: dict[str, Any] = jwt.decode(
-                token.strip(),
-                signing.key,
-                algorithms=["RS256"],
-                options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as wrong:
-            raise RequestRejected(f"The token is not good: {type(wrong).__name__}.") from None
-        if CHANNEL not in signing.endorsements:
-            raise RequestRejected("The token's key is not one for Teams.")
-        self._check_claims(claims, activity)
-        return claims
-
-    def _check_claims(self, claims: Json, activity: Activity) -> None:
-        """Raises RequestRejected unless the token was made by Microsoft, for us, for this activity, lately."""
-        if claims.get("iss") != self._cloud.issuer:
-            raise RequestRejected("The token's issuer is not the Bot Connector.")
-        ours = self._settings.app_id
-        if claims.get("aud") not in (ours, f"api://{ours}", f"api://botid-{ours}"):
-            raise RequestRejected("The token is for another app.")
-        if activity.channel_id != CHANNEL:
-            raise RequestRejected("The activity is of another channel than Teams.")
-        named = claims.get("serviceurl")
-        if not isinstance(named, str) or named.rstrip("/") != str(activity.service_url or "").rstrip("/"):
-            raise RequestRejected("The token is for another serviceUrl.")
-        now, leeway = self._now().timestamp(), LEEWAY.total_seconds()
-        begins, ends = _time(claims.get("nbf", 0)), _time(claims.get("exp"))
-        if begins is None or ends is None or not begins - leeway <= now <= ends + leeway:
-            raise RequestRejected("The token is not good at this time.")
-
 
 class _NoConnectors(ConnectorFactory):  # type: ignore[misc]
     """The SDK wants a client for every turn; ours is used instead, so this one can do nothing."""
@@ -290,9 +224,15 @@ class _NoConnectors(ConnectorFactory):  # type: ignore[misc]
         return self
 
 
-def _time(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _authenticated(claims: Json) -> AuthenticateRequestResult:
+    result = AuthenticateRequestResult()
+    result.claims_identity = ClaimsIdentity(claims=dict(claims), is_authenticated=True)
+    result.audience = str(claims.get("aud") or "")
+    result.caller_id = None
+    result.connector_factory = _NoConnectors()
+    return result
 
 
 def _part(value: str) -> str:
-    return quote(value, safe="")
+    # Dots alone would be read as a step up in the path.
+    return "%2E" * len(value) if value in {".", ".."} else quote(value, safe="")

@@ -22,6 +22,7 @@ from plugins.teams.events import Events
 from plugins.teams.files import Files
 from plugins.teams.listeners import Listeners
 from plugins.teams.people import People
+from plugins.teams.pictures import Pictures
 from plugins.teams.posting import Posting, conversation
 from plugins.teams.reactions import reaction_of
 from plugins.teams.settings import TeamsSettings
@@ -43,13 +44,14 @@ class TeamsWorkplace:
         self._transport = Transport(settings, runtime.session, runtime.now)
         self._directory = Directory(runtime, self._transport, settings.tenant_id)
         self._people = People(runtime.workspace, settings, self._transport, self._directory, runtime.now)
-        self._posting = Posting(self._transport, self._directory, graph=settings.graph)
+        self._posting = Posting(self._transport, self._directory, graph=settings.asks_graph)
         self._files = Files(settings, self._transport, self._directory)
         self._links: Remembered[str] = Remembered(runtime.now, lasts=timedelta(days=30))
         self._signs: Remembered[str] = Remembered(runtime.now, lasts=timedelta(days=1))
         self._queues: Remembered[str] = Remembered(runtime.now)
         self._started = runtime.now()
         self._addresses = render.Addresses(permalink=self._permalink, file=self._file_link)
+        self._pictures = Pictures(runtime.file_link)
         self._whispers = Whispers(self._transport, self._directory, self._permalink)
         self._checking = Checking(settings, runtime, self._transport, self._directory)
         self._events = Events(
@@ -72,13 +74,13 @@ class TeamsWorkplace:
 
     async def post(self, thread: ThreadRef, post: Post) -> PostRef:
         await self._learn_link(thread)
-        drawn = render.post(post, self._addresses)
-        activity_id = await self._posting.send(thread.room, thread.thread, drawn, _files(post))
+        drawn = render.post(post, await self._pictures.of(post, self._addresses))
+        activity_id = await self._posting.send(thread.room, thread.thread, drawn)
         return PostRef(workspace=thread.workspace, room=thread.room, thread=thread.thread, post=activity_id)
 
     async def edit(self, ref: PostRef, post: Post) -> None:
-        drawn = render.post(post, self._addresses)
-        await self._posting.redraw(ref.room, ref.thread, ref.post, drawn, _files(post))
+        drawn = render.post(post, await self._pictures.of(post, self._addresses))
+        await self._posting.redraw(ref.room, ref.thread, ref.post, drawn)
 
     async def update_opening(self, thread: ThreadRef, card: Card, first: Post) -> None:
         for link in card.links:
@@ -191,8 +193,3 @@ class TeamsWorkplace:
         if file.file is None:
             return ""
         return self._runtime.file_link(file.file, file.name) or ""
-
-
-def _files(post: Post) -> list[Attachment]:
-    """What stands beside the card; nothing of a message that was taken back."""
-    return [] if post.deleted else [file for content in (post.content, *post.more) for file in content.attachments]

@@ -178,8 +178,9 @@ class TeamsAgent:
 
     def has_file(self, thread: str, name: str, mime: str) -> bool:
         if mime.startswith("image/"):
-            kinds = (one["contentType"] for post in self.posts(thread) for one in post["attachments"])
-            return any(kind.startswith("image/") for kind in kinds)
+            return any(
+                node.get("type") == "Image" for post in self.posts(thread) for node in _nodes(post["attachments"])
+            )
         return any(name in words_of_card(post) and _opens(post) for post in self.posts(thread))
 
     def has_reaction(self, thread: str, emoji: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import copy
 import json
 import re
 import unicodedata
@@ -27,6 +26,7 @@ _CONSENT = "application/vnd.microsoft.teams.card.file.consent"
 _PERSONAL = frozenset({_CONSENT, "application/vnd.microsoft.teams.card.file.info"})
 _PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}
 _FORMATS = frozenset("plain markdown xml extendedmarkdown".split())
+_PICTURE_DATA = re.compile(r'"data:image/[^"]*+"')
 _DATA = re.compile(r"data:(image/[a-z]+);base64,(.*)", re.DOTALL)
 _REACTION = re.compile(r"([0-9a-f]{2,6}(?:-[0-9a-f]{2,6})*)_([a-z0-9]+)")
 _CODE = "BadArgument"
@@ -34,7 +34,7 @@ _CODE = "BadArgument"
 
 def check(world: World, room: Room, activity: Json) -> None:
     """Raises ApiError unless Teams takes this message."""
-    size = len(json.dumps(_bare(activity), ensure_ascii=False).encode("utf-16-le"))
+    size = len(_PICTURE_DATA.sub('""', json.dumps(activity, ensure_ascii=False)).encode("utf-16-le"))
     if size > LARGEST:
         raise ApiError(413, "MessageSizeTooBig", f"Message size too large: {size} bytes, at most {LARGEST}.")
     text, attachments = activity.get("text"), activity.get("attachments") or []
@@ -53,9 +53,22 @@ def check(world: World, room: Room, activity: Json) -> None:
     _mentions(world, activity)
 
 
-def is_combined(activity: Json) -> bool:
-    """Whether Teams would make two messages of it: text and a card."""
-    return bool((activity.get("text") or "").strip()) and any(map(is_card, activity.get("attachments") or []))
+def parts_of(activity: Json) -> list[Json]:
+    """The messages that Teams makes of it: text and a card are two, several attachments as many, but for a carousel."""
+    attachments = activity.get("attachments") or []
+    cards = [entry for entry in attachments if is_card(entry)]
+    others = [entry for entry in attachments if not is_card(entry)]
+    text = (activity.get("text") or "").strip()
+    if activity.get("attachmentLayout") == "carousel":
+        groups = [attachments]
+    elif text:
+        groups = [others[:1], *([entry] for entry in [*others[1:], *cards])]
+    else:
+        groups = [[entry] for entry in attachments] or [[]]
+    return [
+        {**activity, "attachments": group, "text": activity.get("text") if number == 0 else ""}
+        for number, group in enumerate(groups)
+    ]
 
 
 def is_card(attachment: Json) -> bool:
@@ -74,17 +87,6 @@ def known_reaction(kind: str) -> bool:
         return False
     name = re.sub("[^a-z0-9]", "", unicodedata.name(chr(first), "").lower())
     return unicodedata.category(chr(first)) in {"So", "Sm", "Po"} and found[2] == name
-
-
-def _bare(activity: Json) -> Json:
-    whole = copy.copy(activity)
-    whole["attachments"] = [
-        {name: value for name, value in entry.items() if not (name == "contentUrl" and str(value).startswith("data:"))}
-        if isinstance(entry, dict)
-        else entry
-        for entry in (activity.get("attachments") or [] if isinstance(activity.get("attachments"), list) else [])
-    ]
-    return whole
 
 
 def _attachment(attachment: Any, number: int, room: Room) -> None:

@@ -54,14 +54,9 @@ class Connector:
             return self._target(room, root, activity)
         if object_of(activity.get("recipient")).get("isTargeted"):
             raise ApiError(400, "BadArgument", "A targeted activity needs isTargetedActivity=true in the query.")
-        if activities.is_combined(activity):
-            cards = [entry for entry in activity["attachments"] if activities.is_card(entry)]
-            others = [entry for entry in activity["attachments"] if not activities.is_card(entry)]
-            self._sent(room, root, {**activity, "attachments": others})
-            self._sent(room, root, {**activity, "attachments": cards, "text": ""})
-            return web.json_response({}, status=201)
-        message = self._sent(room, root, activity)
-        return web.json_response({"id": message.id}, status=201)
+        parts = activities.parts_of(activity)
+        messages = [self._sent(room, root, part) for part in parts]
+        return web.json_response({"id": messages[0].id} if len(messages) == 1 else {}, status=201)
 
     def _create(self, call: Call) -> web.StreamResponse:
         body = call.activity()
@@ -116,8 +111,8 @@ class Connector:
             raise ApiError(400, "BadArgument", "The recipient of a targeted message cannot be changed.")
         _writable(room)
         activities.check(self.world, room, activity)
-        if activities.is_combined(activity):
-            raise ApiError(400, "BadArgument", "A message cannot become a text and a card.")
+        if len(activities.parts_of(activity)) > 1:
+            raise ApiError(400, "BadSyntax", "Activity resulted into multiple skype activities.")
         _put(message, activity)
         message.modified, message.edited = self.world.clock(), True
         # Everybody sees the message again, also who pressed a button and saw a card of her own.

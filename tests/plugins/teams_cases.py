@@ -126,7 +126,7 @@ def link_to(file: Attachment) -> str:
     return f"https://help.example.com/files/{file.name}"
 
 
-TO = Addresses(permalink=permalink, file=link_to)
+TO = Addresses(permalink=permalink, file=link_to, picture=lambda file: f"https://cdn.example.com/picture/{file.name}")
 #: Where Threadbridge has no public address and Teams has named no tenant.
 NOWHERE = Addresses(permalink=lambda _: "", file=lambda _: "")
 

@@ -269,11 +269,20 @@ def test_what_fits_is_left_as_it_is() -> None:
     assert CUT not in json.dumps(drawn, ensure_ascii=False)
 
 
-def test_pictures_beside_the_card_do_not_count() -> None:
-    drawn = render.post(HELLO, TO)
-    picture = {"contentType": "image/png", "contentUrl": "data:image/png;base64," + "A" * 1_000_000}
-    assert fits({**drawn, "attachments": [*drawn["attachments"], picture]})
-    assert not fits({**drawn, "attachments": [*drawn["attachments"], {**picture, "contentUrl": "x" * 1_000_000}]})
+def test_the_bytes_of_pictures_do_not_count() -> None:
+    bytes_ = replace(TO, picture=lambda file: "data:image/png;base64," + "A" * 1_000_000)
+    looks = Content(body=from_plain("Look"), attachments=(teams_cases.picture(file=teams_cases.FILE),))
+    drawn = render.post(teams_cases.post(looks), bytes_)
+    assert fits(drawn)
+    assert CUT not in json.dumps(drawn, ensure_ascii=False)
+    assert not fits({**drawn, "summary": "x" * 1_000_000})
+
+
+def test_a_picture_without_an_address_is_a_file() -> None:
+    looks = Content(attachments=(teams_cases.picture(file=teams_cases.FILE),))
+    drawn = json.dumps(render.post(teams_cases.post(looks), replace(TO, picture=lambda file: "")))
+    assert "help.example.com" in drawn
+    assert "allowExpand" not in drawn
 
 
 def test_the_key_is_found_in_what_graph_returns() -> None:
@@ -342,22 +351,23 @@ def test_only_public_pictures_are_given_to_teams(address: str, public: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("mime", "size", "beside"),
+    ("mime", "size", "drawn_"),
     [
-        ("image/png", 1_000_000, True),
+        ("image/png", 10_000_000, True),
         ("image/jpeg", 1, True),
         ("image/gif", 1, True),
-        ("image/png", 1_000_001, False),
+        ("image/png", 10_000_001, False),
         ("image/webp", 1, False),
         ("application/pdf", 1, False),
     ],
 )
-def test_a_picture_that_teams_shows_stands_beside_the_card(mime: str, size: int, beside: bool) -> None:
+def test_a_picture_that_teams_can_draw_stands_in_the_card(mime: str, size: int, drawn_: bool) -> None:
     file = StoredFile(sha256="0" * 64, size=size, mime=mime, path=Path("x"))
     attachment = Attachment(kind=MediaKind.IMAGE, name="x", mime="image/png", file=file)
-    assert render.is_picture(attachment) is beside
+    assert render.is_picture(attachment) is drawn_
     drawn = json.dumps(render.post(teams_cases.post(Content(body=from_plain("Hi"), attachments=(attachment,))), TO))
-    assert ("help.example.com" in drawn) is not beside
+    assert ("help.example.com" in drawn) is not drawn_
+    assert ("cdn.example.com/picture" in drawn) is drawn_
 
 
 def test_a_file_without_a_public_address_is_named_with_the_reason() -> None:

@@ -165,10 +165,21 @@ async def test_text_and_a_card_become_two_messages_without_an_id(teams: TeamsSan
     assert (await code(bot, "PUT", there(room, id), post(card(words()), text="look")))[0] == 400
 
 
+async def test_several_attachments_become_several_messages_without_an_id(
+    teams: TeamsSandbox, bot: Bot, room: str
+) -> None:
+    status, answer = await bot.call("POST", there(room), post(card(words()), picture()))
+    assert (status, answer) == (201, {})
+    assert [len(message["attachments"]) for message in teams.messages(room)] == [1, 1]
+    id = teams.messages(room)[0]["id"]
+    assert (await code(bot, "PUT", there(room, id), post(card(words()), picture())))[0] == 400
+    assert await bot.posts(room, post(card(words()), card(words()), attachmentLayout="carousel"))
+
+
 async def test_an_edit_replaces_the_whole_message_and_only_ones_own(
     teams: TeamsSandbox, bot: Bot, bea: str, room: str
 ) -> None:
-    root = await bot.posts(room, post(card(words("old")), picture(), summary="old"))
+    root = await bot.posts(room, post(card(words("old")), picture(), attachmentLayout="carousel", summary="old"))
     assert (await bot.call("PUT", there(room, root), post(card(words("new")))))[0] == 200
     edited = teams.messages(room)[0]
     assert (len(edited["attachments"]), edited["summary"], edited["edited"]) == (1, "", True)

@@ -149,9 +149,9 @@ def _author(message: Json) -> str:
 
 
 def _pictures(message: Json) -> Iterator[bytes]:
-    for attachment in message["attachments"]:
-        if str(attachment.get("contentType")).startswith("image/"):
-            yield base64.b64decode(attachment["contentUrl"].partition("base64,")[2])
+    for node in _nodes(message["attachments"]):
+        if node["type"] == "Image" and node["url"].startswith("data:"):
+            yield base64.b64decode(node["url"].partition("base64,")[2])
 
 
 def _nodes(value: Any) -> Iterator[Json]:
