@@ -27,7 +27,7 @@ Json = Mapping[str, Any]
 TRIES = 3
 PAUSE = 0.25
 #: A longer wait is the outbox's business, and so is another try of a call that has taken this long.
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 1.0
 PATIENCE = 10.0
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3, sock_connect=3, sock_read=15)
 #: A file takes as long as it takes, but a connection that says nothing for half a minute is dead.
