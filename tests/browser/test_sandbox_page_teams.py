@@ -313,3 +313,17 @@ async def test_a_failure_stands_in_the_thread_with_its_buttons(visitor: Page, st
     said = thread(visitor, root).locator(".t-message").last
     await expect(said.locator(".style-attention")).to_contain_text("The customer blocked the bot.")
     await expect(said.get_by_role("button", name="Claim")).to_be_visible()
+
+
+async def test_words_on_cards_are_found(visitor: Page, stage: TeamsStage) -> None:
+    root = await stage.opens("Jane", "Telegram", "The zeppelin has landed")
+    for number in range(4):
+        await stage.opens("Priya", "Email", f"Something else {number}")
+    await visitor.locator("#t-find").click()
+    field = visitor.get_by_role("searchbox", name="Search messages in Teams")
+    await field.fill("no such word")
+    await expect(visitor.locator(".t-results")).to_have_text("Nothing was found.")
+    await field.fill("Zeppelin")
+    await expect(visitor.locator(".t-result")).to_have_count(2)
+    await visitor.locator(".t-result").last.click()
+    await expect(message(visitor, root)).to_be_in_viewport()

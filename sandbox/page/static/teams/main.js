@@ -6,11 +6,13 @@ import { drawChat, forgetChat } from "./chat.js";
 import { drawDialog } from "./dialog.js";
 import { drawList, drawRail, waitingFor } from "./list.js";
 import { drawRoom, forgetRoom } from "./room.js";
+import { begin as beginSearch } from "./search.js";
 import { desk, firstName, look, nameOf, placeOf } from "./store.js";
 
 const at = (id) => document.getElementById(id);
 
 export function begin() {
+  beginSearch(at("t-find"));
   on("teams page", draw);
   addEventListener("focus", () => changed("teams"));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) changed("teams"); });
