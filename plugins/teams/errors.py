@@ -172,6 +172,14 @@ def _graph_error(answer: Refused) -> AdapterError:
     return PermanentFailure(f"Microsoft Graph refuses: {answer.words}.", reason=FailureReason.UNKNOWN)
 
 
+def to_file_error(answer: Refused, *, graph: bool) -> AdapterError:
+    """The same for a file: that it is not given says nothing of the room it was posted in, nor of our credentials."""
+    error = to_error(answer, repeatable=True, graph=graph)
+    if isinstance(error, CredentialsRejected | DestinationUnavailable):
+        return PermanentFailure(f"Teams does not give the file ({answer.words}).", reason=FailureReason.UNSUPPORTED)
+    return error
+
+
 def to_entra_error(status: int, headers: Mapping[str, str], body: bytes) -> AdapterError:
     """What is wrong with our credentials, by Entra's own number for it."""
     code = words = ""

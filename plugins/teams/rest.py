@@ -17,7 +17,7 @@ from yarl import URL
 from core.contracts.errors import AdapterError, FailureReason, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from plugins.teams.answers import CHUNK, body_of
 from plugins.teams.clouds import TeamsCloud, is_here, parsed
-from plugins.teams.errors import refused, to_error
+from plugins.teams.errors import refused, to_error, to_file_error
 from plugins.teams.settings import TeamsSettings
 from plugins.teams.tokens import Tokens
 
@@ -62,6 +62,7 @@ class Rest:
         self._cloud = cloud
         self._session = session
         self._tokens = tokens
+        self._turn = asyncio.Lock()
 
     async def call(self, call: Call) -> Json:
         """The answer's JSON, {} for none. Raises as `Bridge.send`."""
@@ -95,7 +96,7 @@ class Rest:
             sentence = f"The answer of {url.host} is longer than it should be."
             raise PermanentFailure(sentence) if call.repeatable else OutcomeUnknown(sentence)
         if 200 <= status < 300:
-            return _value(body)
+            return _value(call, url, body)
         raise to_error(refused(status, headers, body), repeatable=call.repeatable, graph=call.graph)
 
     async def _begun(self, call: Call, url: URL, token: str, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
@@ -108,6 +109,9 @@ class Rest:
         return await self._sent(call, url, await self._token(call), timeout)
 
     async def _sent(self, call: Call, url: URL, token: str, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        async with self._turn:
+            # Whoever waited for one token together begins one after another: what else is going on stays quick.
+            await asyncio.sleep(0)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         body = None
         if call.body is not None:
@@ -197,7 +201,7 @@ async def _check(answer: aiohttp.ClientResponse, *, graph: bool) -> None:
     """Raises as `Bridge.send` unless the answer is a file's."""
     if answer.status != 200:
         body = await body_of(answer, most=MOST_BYTES)
-        raise to_error(refused(answer.status, answer.headers, body or b""), repeatable=True, graph=graph)
+        raise to_file_error(refused(answer.status, answer.headers, body or b""), graph=graph)
 
 
 def _interrupted(call: Call, url: URL, problem: Exception) -> AdapterError:
@@ -208,11 +212,15 @@ def _interrupted(call: Call, url: URL, problem: Exception) -> AdapterError:
     return TemporaryFailure(sentence) if call.repeatable else OutcomeUnknown(sentence)
 
 
-def _value(body: bytes) -> Json:
-    if not body.strip():
-        return {}
+def _value(call: Call, url: URL, body: bytes) -> Json:
+    """What was answered; only where something was asked for must there be anything. Raises TemporaryFailure."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {"value": value}
+        value = None
+    if isinstance(value, dict):
+        return value
+    if call.method == "GET":
+        # A proxy's page would otherwise be a team without members, or a thread without our post.
+        raise TemporaryFailure(f"Something other than {url.host} answers there.")
+    return {}
