@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+from asyncio import Task
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,9 @@ from tests.contract.offices.rooms import OFFICES, ROUTES, Offices
 from tests.contract.offices.vendors import PERSONS, WAYS_OF_VENDORS
 from tests.contract.stories import changing, deciding, handling, looking, writing
 from tests.contract.stories.telling import STORIES, talking
+
+#: (workplace, gesture)
+Asked = tuple[str, Gesture]
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "what-agents-can-do.md"
 #: Importing them tells them.
@@ -43,18 +49,42 @@ def test_every_workplace_has_an_office() -> None:
     assert set(OFFICES) == set(discovery.workplaces().names), "give a new workplace an office here"
 
 
+@pytest.fixture(scope="module")
+async def played(stage: Offices, request: pytest.FixtureRequest) -> AsyncIterator[Mapping[Asked, Task[None]]]:
+    """The stories that were chosen, all begun: one after another in each workplace, the workplaces side by side."""
+    chosen = [item for item in request.session.items if getattr(item, "function", None) is test_an_agent_can]
+    lanes = {workplace: asyncio.Lock() for workplace in OFFICES}
+    # What is ordered to go wrong on Telegram would meet whoever comes next.
+    phones = asyncio.Lock()
+
+    async def play(workplace: str, gesture: Gesture) -> None:
+        story = BY_GESTURE[gesture]
+        async with lanes[workplace], phones if story.channel == "telegram" else contextlib.nullcontext():
+            office, first = stage.open_office(workplace)
+            async with talking(stage, office, story.channel, first) as talk:
+                await story.play(talk)
+
+    asked = [item.callspec.params for item in chosen if isinstance(item, pytest.Function)]
+    tasks = {
+        (one["workplace"], one["gesture"]): asyncio.create_task(play(one["workplace"], one["gesture"]))
+        for one in asked
+        if one["gesture"] not in OFFICES[one["workplace"]].spec.lacks
+    }
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
 @pytest.mark.parametrize("gesture", Gesture)
 @pytest.mark.parametrize("workplace", sorted(OFFICES))
-async def test_an_agent_can(stage: Offices, workplace: str, gesture: Gesture) -> None:
+async def test_an_agent_can(played: Mapping[Asked, Task[None]], workplace: str, gesture: Gesture) -> None:
     if gesture in OFFICES[workplace].spec.lacks:
         # Declared, and below held to be true and explained.
         name = WAYS_OF_VENDORS[gesture]
         assert not hasattr(PERSONS[workplace], name), f"the vendor's people can: {name}"
         return
-    story = BY_GESTURE[gesture]
-    office, first = stage.open_office(workplace)
-    async with talking(stage, office, story.channel, first) as talk:
-        await story.play(talk)
+    await played[workplace, gesture]
 
 
 @pytest.mark.parametrize("workplace", sorted(OFFICES))

@@ -133,7 +133,3 @@ class Office(Protocol):
     async def inserts(self, thread: str, kind: FindingKind, words: str, title: str) -> str:
         """Searches, chooses and sends what was found into the thread; the new post's id."""
         ...
-
-    async def idle(self) -> None:
-        """Until the vendor has told us everything."""
-        ...

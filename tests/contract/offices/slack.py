@@ -197,9 +197,6 @@ class SlackOffice:
     async def inserts(self, thread: str, kind: FindingKind, words: str, title: str) -> str:
         raise NotPossible("Slack has no search for apps in the message field.")
 
-    async def idle(self) -> None:
-        await self._slack.idle()
-
 
 def _buttons(message: Json) -> list[Json]:
     elements = [one for block in message.get("blocks", ()) for one in block.get("elements", ())]

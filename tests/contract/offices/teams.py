@@ -220,9 +220,6 @@ class TeamsOffice:
         [chosen] = [one for one in await self._search(kind, words) if _title(one) == title]
         return await self._teams.person_inserts(self.user, self.room, chosen, thread)
 
-    async def idle(self) -> None:
-        await self._teams.idle()
-
 
 def _title(found: Json) -> str:
     return str(found["preview"]["content"]["title"])

@@ -11,8 +11,7 @@ from tests.flows.conftest import until
 @shows(Gesture.EDIT_HELD)
 async def edit_held(here: Talk) -> None:
     post = await here.office.writes(here.thread, "green tee")
-    await here.quiet()
-    assert here.heard() == []
+    await here.taken(post)
     await here.office.edits(here.thread, post, "green tea")
     await here.arrives("green tea")
     [item] = [item for item in here.tab.items.values() if not item["me"]]
@@ -23,8 +22,7 @@ async def edit_held(here: Talk) -> None:
 @shows(Gesture.DELETE_HELD)
 async def delete_held(here: Talk) -> None:
     post = await here.office.writes(here.thread, "never mind")
-    await here.quiet()
-    assert here.heard() == []
+    await here.taken(post)
     await here.office.deletes(here.thread, post)
     await here.whispered("Deleted in time")
     await here.hears_only()

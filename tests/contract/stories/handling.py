@@ -77,7 +77,9 @@ async def mirror(here: Talk) -> None:
     await here.arrives("Yes, in two")
     copy = await here.stands("Yes, in two")
     assert colleague.name in copy.author + copy.text
-    await here.quiet()
+    await here.customer.writes("Good to know")
+    await here.stands("Good to know")
+    await here.stands("Good to know", there, thread)
     for office, where in ((here.office, here.thread), (there, thread)):
         shown = [post.text for post in office.posts(where)]
         for words in ("Shown in two rooms?", "Yes, in two"):

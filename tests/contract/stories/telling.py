@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.contracts.gestures import Gesture
+from core.contracts.places import PostRef
 from core.contracts.workplace import Sign
+from core.conversations import threads
 from sandbox.play.customers import Customer, MailCustomer, TelegramCustomer, WebCustomer
 from sandbox.stage import Stage
 from sandbox.visitor import Visitor
 from tests.contract.offices.office import Dialog, Office, Seen
-from tests.flows.conftest import settled, until
+from tests.flows.conftest import until
 
 _NUMBERS = itertools.count(1)
 
@@ -98,10 +101,14 @@ class Talk:
         await self.office.submits(dialog, fields)
         return dialog
 
-    async def quiet(self) -> None:
-        """Until all that was done had its effect."""
-        await self.office.idle()
-        await settled(self.stage)
+    async def taken(self, post: str) -> None:
+        """Until we know of what the agent wrote; it has not left by then, for it is held."""
+        storage = self.stage.app.storage
+        ref = PostRef(workspace=self.office.workspace, room=self.office.room, thread=self.thread, post=post)
+        async with asyncio.timeout(10):
+            while await storage.read(lambda connection: threads.post_at(connection, ref)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert self.heard() == [], "the hold is too short for this machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,8 +147,7 @@ async def send_note(here: Talk) -> None:
 @shows(Gesture.KEEP_REPLY)
 async def keep_reply(here: Talk) -> None:
     post = await here.office.writes(here.thread, "We lost your parcel")
-    await here.quiet()
-    assert here.heard() == []
+    await here.taken(post)
     await here.office.keeps(here.thread, post)
     await here.whispered("Kept as a note")
     await here.signed(post, Sign.NOTE)
