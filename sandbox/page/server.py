@@ -211,6 +211,9 @@ class Page:
     async def _turn(self, asked: Asked) -> list[str]:
         on = await self._switchboard.turn(asked)
         self._live.tell({"type": "faults", "on": on})
+        if asked.text("id") == "teams_channel" and not asked.flag("on"):
+            # A page that was opened meanwhile knows nothing of what stands in a channel that comes back.
+            self._live.tell({"type": "resync"})
         return on
 
     def _described(self) -> Json:

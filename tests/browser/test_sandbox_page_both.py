@@ -182,9 +182,13 @@ async def test_troubles_in_teams_are_switched_on_and_off(visitor: Page, stage: T
         assert await stage.status(where, said) == status
         if trouble == "Channel deleted":
             await expect(visitor.locator(".t-closed")).to_contain_text("This channel was deleted.")
+            await visitor.reload()
+            await expect(visitor.locator("#t-list")).not_to_contain_text("Support")
+            await visitor.get_by_role("button", name="Make it fail").click()
         await drawer.get_by_role("switch", name=trouble).uncheck(force=True)
         await expect(visitor.locator("#faults-count")).to_be_hidden()
         assert await stage.status(where, said) == 201
+    await expect(visitor.locator(f'[data-root="{root}"]')).to_contain_text("Hello again?")
     await expect(visitor.locator(".t-closed")).to_have_count(0)
 
 
