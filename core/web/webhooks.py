@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 from aiohttp import web
 
 from core.contracts.bridge import WebhookBridge
-from core.contracts.errors import RequestRejected
-from core.contracts.http import WebhookReply, WebhookRequest
+from core.contracts.http import WebhookReply, WebhookRequest, read_body
 from core.web.parts import PARTS, REASON, SOURCE, Parts
 
 log = structlog.get_logger(__name__)
-
-#: Read at a time.
-CHUNK = 64 * 1024
-
-
-class Slow(RequestRejected):
-    """The body did not come in time."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"The body did not arrive within {seconds:g} seconds.", status=408)
-
-
-class TooLarge(RequestRejected):
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The body is larger than {limit} bytes.", status=413)
 
 
 async def webhook(request: web.Request) -> web.Response:
@@ -40,28 +22,12 @@ async def webhook(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="There is no webhook at this address.")
     request[SOURCE] = account
     limits = parts.settings.limits
-    body = await read_body(request, limits.webhook_bytes, limits.webhook_seconds)
+    body = await read_body(request, most=limits.webhook_bytes, seconds=limits.webhook_seconds)
     received = await bridge.receive(_neutral(request, parts, body))
     # One after the other: a batch is in order, and what fails is set aside by `take` without stopping the rest.
     for item in received.items:
         await parts.take(account, item)
     return answer(received.reply)
-
-
-async def read_body(request: web.Request, limit: int, seconds: float) -> bytes:
-    """The raw body. Raises RequestRejected when it is larger or slower than allowed."""
-    if request.content_length is not None and request.content_length > limit:
-        raise TooLarge(limit)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.content.iter_chunked(CHUNK):
-                body += chunk
-                if len(body) > limit:
-                    raise TooLarge(limit)
-    except TimeoutError:
-        raise Slow(seconds) from None
-    return bytes(body)
 
 
 def answer(reply: WebhookReply) -> web.Response:

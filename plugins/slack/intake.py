@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -19,6 +18,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from core.contracts.errors import RequestRejected
+from core.contracts.http import read_body
 from core.contracts.json import loads
 from core.contracts.workplace import WorkplaceRuntime
 
@@ -167,7 +167,7 @@ class Intake:
     async def receive(self, request: web.Request, app: AsyncApp) -> web.Response:
         """One HTTP request of Slack's."""
         try:
-            body = await self._read(request)
+            body = await read_body(request, most=MAX_BODY, seconds=READ_DEADLINE)
             self.verify(request.headers, body)
             text = self._well_formed(request, body)
         except RequestRejected as rejected:
@@ -179,22 +179,6 @@ class Intake:
             self._runtime.rejected("malformed")
             return web.Response(status=400, text="The body is not what Slack sends.")
         return await to_aiohttp_response(await app.async_dispatch(bolt_request))
-
-    async def _read(self, request: web.Request) -> bytes:
-        if request.headers.get("Content-Encoding", "identity") != "identity":
-            raise RequestRejected("Compressed requests are not accepted.", status=415)
-        if (request.content_length or 0) > MAX_BODY:
-            raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(READ_DEADLINE):
-                async for chunk in request.content.iter_chunked(64 * 1024):
-                    body += chunk
-                    if len(body) > MAX_BODY:
-                        raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
-        except TimeoutError:
-            raise RequestRejected(f"The body took longer than {READ_DEADLINE:g} s.", status=408) from None
-        return bytes(body)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Raises RequestRejected unless Slack signed these very bytes within the last five minutes."""

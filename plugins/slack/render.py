@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from core.contracts.content import Attachment, Content, MediaKind
+from core.contracts.content import Attachment, Content
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action, Author, Card, CardLink, Fact, Post, QuotePreview, Tone
+from core.contracts.postwords import NOTE, NOTHING_LEFT, after, author_of, file_named, is_public, summary
 from core.contracts.richtext import Document, Link, Mark
 from core.contracts.text import cut, is_empty, line, plain, safe_url
 from plugins.slack.richtext import elements, fallback, link, plain_text, rich_text, section, text
@@ -33,14 +32,6 @@ DO, ASK, OPEN = "tb_do", "tb_ask", "tb_open"
 #: The styles of a button that Slack knows beside its plain one.
 BUTTON_STYLES = frozenset({"primary", "danger"})
 
-KINDS = {
-    MediaKind.IMAGE: "🖼️",
-    MediaKind.VIDEO: "🎬",
-    MediaKind.AUDIO: "🎵",
-    MediaKind.VOICE: "🎤",
-    MediaKind.FILE: "📎",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
@@ -57,7 +48,7 @@ Permalink = Callable[[ThreadRef | PostRef], str]
 def post(item: Post, permalink: Permalink) -> Drawn:
     """One post in a thread."""
     blocks = _fit(_body(item, permalink), _buttons(item.actions))
-    return Drawn(text=summary(item), blocks=blocks)
+    return Drawn(text=fallback(summary(item)), blocks=blocks)
 
 
 def opening(card: Card, first: Post, permalink: Permalink) -> Drawn:
@@ -67,7 +58,7 @@ def opening(card: Card, first: Post, permalink: Permalink) -> Drawn:
     body = _body(first, permalink)
     if body:
         tail = [{"type": "divider"}, *tail] if tail else tail
-    return Drawn(text=summary(first), blocks=[*head, *_fit(body, tail, used=len(head))])
+    return Drawn(text=fallback(summary(first)), blocks=[*head, *_fit(body, tail, used=len(head))])
 
 
 def private(words: str, actions: Sequence[Action], block_id: str) -> Drawn:
@@ -92,27 +83,6 @@ def persona(tone: Tone, author: Author) -> dict[str, str]:
     return shown
 
 
-def is_public(address: str) -> bool:
-    """Whether Slack's own servers could fetch a picture there."""
-    if not address.startswith("https://") or not safe_url(address):
-        return False
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." in host and not host.endswith((".local", ".localhost", ".internal", ".invalid", ".test"))
-
-
-def summary(item: Post) -> str:
-    """What a notification says."""
-    if item.deleted:
-        return fallback(f"🗑️ {_who(item)} deleted a message")
-    words = "\n\n".join(filter(None, (plain(content.body) for content in (item.content, *item.more))))
-    if not words and (files := [file for content in (item.content, *item.more) for file in content.attachments]):
-        words = f"{KINDS[files[0].kind]} {', '.join(file.name for file in files)}"
-    return fallback(f"⚠️ {words}" if item.tone is Tone.FAILURE else words)
-
-
 def _body(item: Post, permalink: Permalink) -> list[Block]:
     if item.deleted:
         return _deleted(item)
@@ -122,17 +92,15 @@ def _body(item: Post, permalink: Permalink) -> list[Block]:
         blocks += _notice(item.content.body)
     else:
         if item.tone is Tone.NOTE:
-            blocks += _small("📝 Note · only your team sees this")
+            blocks += _small(NOTE)
         lead = [_quote(item.quote, permalink)] if item.quote else []
         for content in (item.content, *item.more):
             blocks += _content(content, lead, trusted, failure=item.tone is Tone.FAILURE)
             lead = []
     if not blocks:
-        blocks += _small("✂️ Nothing is left of this message")
-    if item.edited:
-        blocks += _small(f"✏️ Edited by {_who(item)}")
-    if item.reactions:
-        blocks += _small(f"The customer reacted with {' '.join(item.reactions)}")
+        blocks += _small(NOTHING_LEFT)
+    for sentence in after(item):
+        blocks += _small(sentence)
     return blocks
 
 
@@ -144,7 +112,7 @@ def _content(content: Content, lead: list[Block], trusted: bool, *, failure: boo
     files = [file for file in content.attachments if file.problem is None]
     if is_empty(content.body) and files:
         # The file itself follows as a message of the app's own; this line says whose it is.
-        blocks += _small("   ".join(f"{KINDS[file.kind]} {file.name}{_size(file)}" for file in files))
+        blocks += _small("   ".join(map(file_named, files)))
     for file in content.attachments:
         if file.problem is not None:
             blocks += problem(file, file.problem)
@@ -153,27 +121,16 @@ def _content(content: Content, lead: list[Block], trusted: bool, *, failure: boo
     return blocks
 
 
-def _size(file: Attachment) -> str:
-    if file.size is None:
-        return ""
-    kilobytes = max(1, round(file.size / 1024))
-    return f" · {kilobytes} KB" if kilobytes < 1024 else f" · {kilobytes / 1024:.1f} MB"
-
-
 def problem(file: Attachment, sentence: str) -> list[Block]:
     """A file that is not here, and why."""
     return _small(f"⚠️ {file.name}: {sentence}")
 
 
 def _deleted(item: Post) -> list[Block]:
-    gone = _small(f"🗑️ Deleted by {_who(item)}")
+    gone = _small(f"🗑️ Deleted by {author_of(item)}")
     if is_empty(item.content.body):
         return gone
     return [*rich_text(elements(item.content.body, extra=frozenset({Mark.STRIKE}))), *gone]
-
-
-def _who(item: Post) -> str:
-    return "the customer" if item.tone is Tone.CUSTOMER else line(item.author.name, limit=MAX_USERNAME) or "the author"
 
 
 def _prefixed(mark: str, parts: list[Block]) -> list[Block]:

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from core.contracts.errors import AdapterError, RequestRejected
+from core.contracts.http import read_body
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import FindingKind
 from core.contracts.text import plain
@@ -87,7 +88,7 @@ class Listeners:
     async def receive(self, request: web.Request) -> web.Response:
         """One request of Microsoft's."""
         try:
-            raw = await _read(request)
+            raw = await read_body(request, most=MAX_BODY, seconds=READ_DEADLINE)
             activity = await self._transport.receive(request.headers, raw)
         except RequestRejected as rejected:
             self._runtime.rejected(REASONS.get(rejected.status, "malformed"))
@@ -261,23 +262,6 @@ class Listeners:
             await self._whispers.tell(thread, agent_id, _sentence(error) + words)
         except AdapterError as silent:
             logger.info("An agent could not be told", extra={"action": "whisper_failed", "reason": str(silent)})
-
-
-async def _read(request: web.Request) -> bytes:
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise RequestRejected("Compressed requests are not accepted.", status=415)
-    if (request.content_length or 0) > MAX_BODY:
-        raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(READ_DEADLINE):
-            async for chunk in request.content.iter_chunked(64 * 1024):
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise RequestRejected(f"The body is larger than {MAX_BODY} bytes.", status=413)
-    except TimeoutError:
-        raise RequestRejected(f"The body took longer than {READ_DEADLINE:g} s.", status=408) from None
-    return bytes(body)
 
 
 def _words(value: Json) -> str:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from core.contracts.content import Attachment, StoredFile
 from core.contracts.posts import Post
-from plugins.teams.render import Addresses, is_picture, is_public
+from core.contracts.postwords import is_public
+from plugins.teams.render import Addresses, is_picture
 
 #: Larger ones are not put into a card whole.
 MAX_INSIDE = 1_000_000

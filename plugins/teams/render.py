@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from core.contracts.content import Attachment, Content, MediaKind
+from core.contracts.content import Attachment, Content
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action, Author, Card, CardLink, Fact, Post, QuotePreview, Tone
+from core.contracts.postwords import (
+    MAX_NAME,
+    NOTE,
+    NOTHING_LEFT,
+    after,
+    author_of,
+    file_named,
+    is_public,
+    summary,
+)
 from core.contracts.richtext import Document, Mark
-from core.contracts.text import cut, from_plain, is_empty, line, plain, safe_url
+from core.contracts.text import cut, from_plain, is_empty, line, safe_url
 from plugins.teams.elements import NBSP, Element, container, elements, link, rich, run, small
 from plugins.teams.sizes import MAX_SIZE, shortened, weight
 
@@ -24,7 +32,6 @@ CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 #: Starts the id of the box that holds a post, which `find` looks for.
 KEY = "tb:"
 MAX_TITLE = 150
-MAX_NAME = 80
 MAX_LINE = 2_000
 #: What a notification shows of a message is shorter still.
 MAX_SUMMARY = 300
@@ -41,13 +48,6 @@ MAX_PICTURE = 10_000_000
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
 STYLES = {"primary": "positive", "danger": "destructive"}
 
-KINDS = {
-    MediaKind.IMAGE: "🖼️",
-    MediaKind.VIDEO: "🎬",
-    MediaKind.AUDIO: "🎵",
-    MediaKind.VOICE: "🎤",
-    MediaKind.FILE: "📎",
-}
 #: How the box of a post looks, and the box of a quote or code inside it.
 LOOKS = {
     Tone.AGENT: ("accent", "default"),
@@ -70,12 +70,12 @@ def post(item: Post, to: Addresses) -> Json:
     """One post in a thread."""
     style, inset = LOOKS.get(item.tone, ("", "emphasis"))
     boxed: Json = {"style": style, "bleed": True} if style else {}
-    return activity(item.key, _post(item, to, inset), buttons(item.actions), summary(item), boxed)
+    return activity(item.key, _post(item, to, inset), buttons(item.actions), _summary(item), boxed)
 
 
 def opening(card: Card, first: Post, thread: ThreadRef | None, to: Addresses) -> Json:
     """The opening post: who it is and how things stand, a preview of the first message, then facts and buttons."""
-    return _activity(opening_card(card, first, thread, to), summary(first))
+    return _activity(opening_card(card, first, thread, to), _summary(first))
 
 
 def opening_card(card: Card, first: Post, thread: ThreadRef | None, to: Addresses) -> Json:
@@ -143,32 +143,15 @@ def is_picture(file: Attachment) -> bool:
     return file.file is not None and file.file.mime in PICTURES and file.file.size <= MAX_PICTURE
 
 
-def is_public(address: str) -> bool:
-    """Whether Microsoft's own servers could fetch a picture there."""
-    if not address.startswith("https://") or not safe_url(address):
-        return False
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." in host and not host.endswith((".local", ".localhost", ".internal", ".invalid", ".test"))
-
-
-def summary(item: Post) -> str:
-    """What a notification says."""
-    if item.deleted:
-        return f"🗑️ {_who(item)} deleted a message"
-    words = "\n\n".join(filter(None, (plain(content.body) for content in (item.content, *item.more))))
-    words = line(words, limit=MAX_SUMMARY)
-    if not words and (files := [file for content in (item.content, *item.more) for file in content.attachments]):
-        words = line(f"{KINDS[files[0].kind]} {', '.join(file.name for file in files)}", limit=MAX_SUMMARY)
-    return f"⚠️ {words}" if item.tone is Tone.FAILURE else words or "…"
+def _summary(item: Post) -> str:
+    """What a notification says: one line, never nothing."""
+    return line(summary(item), limit=MAX_SUMMARY) or "…"
 
 
 def _post(item: Post, to: Addresses, inset: str) -> list[Element]:
     head = _persona(item.tone, item.author)
     if item.tone is Tone.NOTE:
-        head += small("📝 Note · only your team sees this")
+        head += small(NOTE)
     if item.deleted:
         body = _deleted(item)
     elif item.tone is Tone.NOTICE:
@@ -181,11 +164,9 @@ def _post(item: Post, to: Addresses, inset: str) -> list[Element]:
                 part[0] = {**part[0], "separator": True, "spacing": "Medium"}
             body += part
     if not body:
-        body = small("✂️ Nothing is left of this message")
-    if item.edited:
-        body += small(f"✏️ Edited by {_who(item)}")
-    if item.reactions:
-        body += small(f"The customer reacted with {' '.join(item.reactions)}")
+        body = small(NOTHING_LEFT)
+    for sentence in after(item):
+        body += small(sentence)
     return head + body
 
 
@@ -221,7 +202,7 @@ def _content(content: Content, to: Addresses, inset: str, tone: Tone) -> list[El
         if file.problem is not None:
             parts += small(f"⚠️ {file.name}: {file.problem}")
         elif is_picture(file) and (address := to.picture(file)):
-            parts += [_picture(file, address), *small(_named(file))]
+            parts += [_picture(file, address), *small(file_named(file))]
         else:
             parts += _file(file, to)
     if content.choices:
@@ -236,30 +217,18 @@ def _picture(file: Attachment, address: str) -> Element:
     return {"type": "Image", "url": address, "altText": words, "msteams": {"allowExpand": True}}
 
 
-def _named(file: Attachment) -> str:
-    if file.size is None:
-        return f"{KINDS[file.kind]} {file.name}"
-    kilobytes = max(1, round(file.size / 1024))
-    size = f"{kilobytes} KB" if kilobytes < 1024 else f"{kilobytes / 1024:.1f} MB"
-    return f"{KINDS[file.kind]} {file.name} · {size}"
-
-
 def _file(file: Attachment, to: Addresses) -> list[Element]:
     address = to.file(file)
     if safe_url(address):
-        return [rich(link(address, _named(file)), spacing="Small")]
+        return [rich(link(address, file_named(file)), spacing="Small")]
     if file.file is None:
-        return small(_named(file))
-    return small(f"{_named(file)}: it cannot be opened here, because Threadbridge has no public address.")
+        return small(file_named(file))
+    return small(f"{file_named(file)}: it cannot be opened here, because Threadbridge has no public address.")
 
 
 def _deleted(item: Post) -> list[Element]:
     struck = elements(item.content.body, extra=frozenset({Mark.STRIKE})) if not is_empty(item.content.body) else []
-    return [*struck, *small(f"🗑️ Deleted by {_who(item)}")]
-
-
-def _who(item: Post) -> str:
-    return "the customer" if item.tone is Tone.CUSTOMER else line(item.author.name, limit=MAX_NAME) or "the author"
+    return [*struck, *small(f"🗑️ Deleted by {author_of(item)}")]
 
 
 def _prefixed(mark: str, parts: list[Element]) -> list[Element]:
@@ -295,7 +264,7 @@ def _smaller(element: Element) -> Element:
 def _preview(first: Post) -> list[Element]:
     """The beginning of the first message, which follows whole in the thread."""
     name = line(first.author.name, limit=MAX_NAME)
-    words = f"🗑️ Deleted by {_who(first)}" if first.deleted else cut(summary(first), MAX_PREVIEW)
+    words = f"🗑️ Deleted by {author_of(first)}" if first.deleted else cut(_summary(first), MAX_PREVIEW)
     head = [rich(_bold(name))] if name else []
     return [*head, rich(run(words, isSubtle=first.deleted), spacing="None")]
 
