@@ -100,20 +100,21 @@ def elements(
     drawn: list[Element] = []
     for block in document.blocks:
         part = [element for element in _block(block, trusted, extra, inset) if element]
-        if part and is_rtl(block):
+        if part and is_rtl(_words(block)):
             part = [container(part, rtl=True)]
         drawn += part
     return drawn
 
 
-def is_rtl(block: Block) -> bool:
-    """Whether the first letter of a block belongs to a script that is written from right to left."""
-    for words in _words(block):
-        for char in words:
-            direction = unicodedata.bidirectional(char)
-            if direction in {"L", "R", "AL"}:
-                return direction != "L"
-    return False
+def is_rtl(words: Iterable[str]) -> bool:
+    """Whether the first letter belongs to a script that is written from right to left."""
+    directions = (unicodedata.bidirectional(char) for part in words for char in part)
+    return next((direction for direction in directions if direction in {"L", "R", "AL"}), "L") != "L"
+
+
+def directed(items: list[Element], *words: str) -> list[Element]:
+    """`items` as they are read: from right to left where their words begin so."""
+    return [container(items, rtl=True)] if is_rtl(words) else items
 
 
 def _words(block: Block) -> Iterator[str]:

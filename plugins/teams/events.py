@@ -11,7 +11,7 @@ from core.contracts.errors import PermanentFailure
 from core.contracts.json import loads
 from core.contracts.places import PostRef, RoomRef
 from core.contracts.posts import Queue
-from core.contracts.workplace import Desk, RoomChange, WorkplaceRuntime
+from core.contracts.workplace import AgentProfile, Desk, RoomChange, WorkplaceRuntime
 from plugins.teams import render
 from plugins.teams.dialogs import asked_for
 from plugins.teams.directory import Directory
@@ -157,11 +157,20 @@ class Events:
             return
         words = str(activity.get("text") or "").strip().lower().removeprefix("/")
         if words == "queue":
-            # A new card where she looks, instead of redrawing one far above.
-            await self._directory.keep_queue(agent.agent_id, "")
-            await self._show_queue(agent.agent_id, await self._desk.queue(agent))
+            await self._bring_queue(agent)
         else:
             await self._help(activity)
+
+    async def _bring_queue(self, agent: AgentProfile) -> None:
+        """A new card where she looks, in place of the one far above."""
+        chat = await self._directory.chat(agent.agent_id)
+        if chat.queue:
+            try:
+                await self._transport.delete(chat.service_url, chat.conversation, chat.queue)
+            except PermanentFailure as gone:
+                logger.info("An old queue could not be taken away", extra={"action": "queue_kept", "reason": str(gone)})
+            await self._directory.keep_queue(agent.agent_id, "")
+        await self._show_queue(agent.agent_id, await self._desk.queue(agent))
 
     async def _help(self, activity: Json) -> None:
         drawn = render.private(HELP, (), thread_of(self._workspace, activity))

@@ -23,7 +23,7 @@ from core.contracts.postwords import (
 )
 from core.contracts.richtext import Document, Mark
 from core.contracts.text import cut, from_plain, is_empty, line, safe_url
-from plugins.teams.elements import NBSP, Element, container, elements, link, rich, run, small
+from plugins.teams.elements import NBSP, Element, container, directed, elements, link, rich, run, small
 from plugins.teams.sizes import MAX_SIZE, shortened, weight
 
 Json = dict[str, Any]
@@ -80,9 +80,10 @@ def opening(card: Card, first: Post, thread: ThreadRef | None, to: Addresses) ->
 
 def opening_card(card: Card, first: Post, thread: ThreadRef | None, to: Addresses) -> Json:
     """As `opening`, the card alone."""
+    title = line(card.title, limit=MAX_TITLE) or "Customer"
     status = line(f"{card.status_emoji} {card.status}", limit=MAX_LINE)
     items = [
-        rich(run(line(card.title, limit=MAX_TITLE) or "Customer", size="Large", weight="Bolder")),
+        *directed([rich(run(title, size="Large", weight="Bolder"))], title),
         *([rich(run(status), spacing="Small")] if status else []),
         container(_preview(first), style="emphasis", spacing="Medium"),
         *_facts(card.facts),
@@ -266,7 +267,7 @@ def _preview(first: Post) -> list[Element]:
     name = line(first.author.name, limit=MAX_NAME)
     words = f"🗑️ Deleted by {author_of(first)}" if first.deleted else cut(_summary(first), MAX_PREVIEW)
     head = [rich(_bold(name))] if name else []
-    return [*head, rich(run(words, isSubtle=first.deleted), spacing="None")]
+    return [*head, *directed([rich(run(words, isSubtle=first.deleted), spacing="None")], words)]
 
 
 def _facts(facts: Sequence[Fact]) -> list[Element]:
