@@ -9,13 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Capabilities
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action
 from core.contracts.workplace import Sign, WorkplaceCapabilities
 from core.conversations import threads
 from core.conversations.departures import Departures
-from core.conversations.models import Message
+from core.conversations.models import Direction, Message
 from core.conversations.threads import PostLink, ThreadLink
 from core.outbox.jobs import NewJob
 from core.outbox.repository import Outbox
@@ -24,6 +25,7 @@ from core.storage.ids import new_id
 _QUEUE_DEBOUNCE = timedelta(seconds=5)
 _WHISPER_LIFE = timedelta(minutes=10)
 _NOTICE, _LATER = 1, 4
+_ARRIVED = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ})
 
 
 class Asides(Departures):
@@ -106,6 +108,16 @@ class Asides(Departures):
                     priority=_LATER,
                 ),
             )
+
+    def sign_copy(self, connection: Connection, message: Message) -> None:
+        """A copy that stands only now gets the mark that the others got before."""
+        capabilities = self.capabilities(message.account)
+        if message.direction is not Direction.OUT or capabilities is None:
+            return
+        if message.status is DeliveryStatus.FAILED:
+            self.sign(connection, message, Sign.FAILED)
+        elif message.status in _ARRIVED or (message.status is DeliveryStatus.SENT and not capabilities.delivered):
+            self.sign(connection, message, Sign.DELIVERED)
 
     def whisper(
         self,

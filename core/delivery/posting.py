@@ -145,6 +145,7 @@ class PostHandler(ThreadHandler):
     def _stands(self, connection: Connection, link: ThreadLink, jobs: Sequence[Job], ref: PostRef) -> None:
         for job in jobs:
             threads.add_post(connection, ref, link.id, message_id(job), job.payload["part"])
+            self._context.dispatcher.sign_copy(connection, repository.message(connection, message_id(job)))
 
     async def reconcile(self, job: Job) -> Done | None:
         link, missing = await self._context.storage.read(partial(self._load, jobs=[job, *job.merged]))

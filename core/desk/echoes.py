@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from core.contracts.places import PostRef
-from core.conversations import threads
+from core.conversations import repository, threads
 from core.conversations.dispatch import Dispatcher
 from core.outbox.repository import Outbox
 
@@ -31,4 +31,5 @@ def note(
         for shown in (key, *outbox.together(connection, key)):
             _, _, message_id, part = shown.split(":")
             threads.add_post(connection, post, link.id, UUID(message_id), int(part))
+            dispatcher.sign_copy(connection, repository.message(connection, UUID(message_id)))
     outbox.settle(connection, key, post.post)
