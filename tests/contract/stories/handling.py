@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from core.contracts.gestures import Gesture
+from tests.contract.offices.office import Office
 from tests.contract.stories.telling import Talk, shows
 from tests.flows.conftest import until
 
 
 @shows(Gesture.CLAIM)
 async def claim(here: Talk) -> None:
-    await here.office.presses(here.thread, "Claim")
-    await here.card_says(f"Claimed by {here.office.name}")
+    """Two press at once: one is told that the other was quicker, and both see whose it is."""
+    two = (here.office, here.office.colleague())
+    await asyncio.gather(*(office.presses(here.thread, "Claim") for office in two))
+
+    def beaten() -> Office | None:
+        return next((one for one in two if any("was quicker" in words for words in one.told(here.thread))), None)
+
+    slower: Office = await until(beaten, "the slower one is told")
+    [owner] = [office for office in two if office is not slower]
+    assert owner.name in (await here.whispered("was quicker", slower))
+    await here.card_says(f"Claimed by {owner.name}")
     await until(lambda: "Claim" not in here.card().buttons, "a card that nobody can claim")
     await here.hears_only()
 
