@@ -66,6 +66,9 @@ def inputs(card: Json) -> Iterator[Json]:
     for element in _elements(card.get("body", [])):
         if str(element["type"]).startswith("Input."):
             yield element
+    for action in card.get("actions", []):
+        if action.get("type") == "Action.ShowCard":
+            yield from inputs(action["card"])
 
 
 def filled(card: Json, values: dict[str, Any]) -> Json:
