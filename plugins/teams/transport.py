@@ -72,6 +72,7 @@ class Transport:
         if not isinstance(activity, dict) or not isinstance(activity.get("type"), str):
             raise RequestRejected("The body is no activity.", status=400)
         self._proof.check(activity, claims)
+        _check_shape(activity)
         turns: list[TurnContext] = []
 
         async def logic(turn: TurnContext) -> None:
@@ -222,6 +223,17 @@ class _NoConnectors(ConnectorFactory):  # type: ignore[misc]
 
     async def create(self, service_url: str, audience: str) -> object:
         return self
+
+
+def _check_shape(activity: Json) -> None:
+    """The SDK looks into what it knows, and nobody into channelData. Raises RequestRejected."""
+    data = activity.get("channelData") or {}
+    named = {"channelData": data}
+    if isinstance(data, dict):
+        named |= {f"channelData.{name}": data.get(name) or {} for name in ("team", "channel", "tenant", "settings")}
+    for name, value in named.items():
+        if not isinstance(value, dict):
+            raise RequestRejected(f"The activity's {name} is no object.", status=400)
 
 
 def _authenticated(claims: Json) -> AuthenticateRequestResult:
