@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from core.contracts.http import read_body
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import FindingKind
 from core.contracts.text import plain
-from core.contracts.workplace import Desk, WorkplaceRuntime
+from core.contracts.workplace import AgentProfile, Desk, WorkplaceRuntime
 from plugins.teams import compose, dialogs, render
 from plugins.teams.dialogs import Asked
 from plugins.teams.manifest import CANNED, CONVERSATIONS, NOTE, SEND
@@ -50,6 +51,19 @@ MOST_FOUND = 25
 CARD = "application/vnd.microsoft.card.adaptive"
 MESSAGE = "application/vnd.microsoft.activity.message"
 ERROR = "application/vnd.microsoft.error"
+
+
+#: They only show something: what comes too late for that is of no use.
+LOOKING = frozenset({"task/fetch", "composeExtension/query"})
+
+
+class _NotTakenError(Exception):
+    """A dialog that could not be carried out: why, and the dialog again."""
+
+    def __init__(self, sentence: str, answer: Answer) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.answer = answer
 
 
 class Listeners:
@@ -132,18 +146,23 @@ class Listeners:
             return web.json_response({"error": f"{activity.get('name')} is not for this app"}, status=501)
         task = self._begin(handler(activity))
         done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+        if not done and activity.get("name") in LOOKING:
+            task.cancel()
+            return web.json_response(_said_for(activity, SORRY))
         if not done:
             self._begin(self._apologise_later(task, activity))
             return web.json_response(_said_for(activity, LATER))
-        if (error := task.exception()) is not None:
-            logger.error("A gesture failed", exc_info=error, extra={"action": "gesture_failed"})
+        error = task.exception()
+        if isinstance(error, _NotTakenError):
+            return web.json_response(error.answer)
+        if error is not None:
+            _log(error)
             return web.json_response(_failure_for(activity, _sentence(error)))
         return web.json_response(task.result())
 
     async def _pressed(self, activity: Json) -> Answer:
         """A button that acts at once; whoever pressed it sees the card as it is then, everybody else a moment later."""
-        action = (activity.get("value") or {}).get("action") or {}
-        asked = dialogs.asked_for(self._workspace, action.get("data") or {})
+        asked = dialogs.asked_for(self._workspace, _part(_part(_value(activity), "action"), "data"))
         if asked is None:
             return _error("BadRequest", "That button is not ours.")
         thread = self._thread(activity, asked)
@@ -161,7 +180,7 @@ class Listeners:
 
     async def _asked(self, activity: Json) -> Answer:
         """A button that opens a dialog."""
-        asked = dialogs.asked_for(self._workspace, (activity.get("value") or {}).get("data") or {})
+        asked = dialogs.asked_for(self._workspace, _part(_value(activity), "data"))
         if asked is None:
             return dialogs.message("That button is not ours.")
         thread = self._thread(activity, asked)
@@ -175,31 +194,41 @@ class Listeners:
 
     async def _submitted(self, activity: Json) -> Answer:
         """A dialog that was filled in; if it cannot be carried out it stays open with everything in it."""
-        data = (activity.get("value") or {}).get("data") or {}
+        data = _part(_value(activity), "data")
         asked = dialogs.asked_for(self._workspace, data)
         if asked is None:
             return dialogs.message("That dialog is not ours.")
+        asked = replace(asked, thread=self._thread(activity, asked))
         agent = await self._people.author(activity)
         fields, written = dialogs.filled_in(data)
         key = f"dialog:{asked.key or activity.get('id')}:{agent.agent_id}:{asked.action}"
         try:
             await self._desk.act(asked.thread, agent, asked.action, asked.value, key=key, fields=fields, text=written)
-        except AdapterError as error:
-            return await self._again(asked, activity, data, str(error))
+        except Exception as error:
+            if not isinstance(error, AdapterError):
+                _log(error)
+            sentence = _sentence(error)
+            raise _NotTakenError(sentence, await self._again(asked, agent, data, sentence)) from error
         return {}
 
-    async def _again(self, asked: Asked, activity: Json, data: Json, sentence: str) -> Answer:
-        agent = await self._people.author(activity)
-        form = await self._desk.form(asked.thread, agent, asked.action, asked.value)
-        return dialogs.with_error(form, asked, data, sentence) if form else dialogs.message(sentence)
+    async def _again(self, asked: Asked, agent: AgentProfile, data: Json, sentence: str) -> Answer:
+        """The dialog with everything in it; where even that cannot be had, the sentence and what was written."""
+        try:
+            form = await self._desk.form(asked.thread, agent, asked.action, asked.value)
+        except Exception as error:
+            _log(error)
+            form = None
+        if form is None:
+            return dialogs.message(sentence + _typed(data))
+        return dialogs.with_error(form, asked, data, sentence)
 
     async def _searched(self, activity: Json) -> Answer:
         """An agent looks something up while she writes."""
-        value = activity.get("value") or {}
+        value = _value(activity)
         kind = SEARCHES.get(str(value.get("commandId") or ""))
         if kind is None:
             return compose.results((), self._addresses)
-        options = value.get("queryOptions") or {}
+        options = _part(value, "queryOptions")
         found = await self._desk.search(
             await self._people.author(activity),
             kind,
@@ -214,8 +243,8 @@ class Listeners:
 
     async def _chosen(self, activity: Json) -> Answer:
         """ "Send to customer" or "Make a note" in a message's menu."""
-        value = activity.get("value") or {}
-        message = value.get("messagePayload") or {}
+        value = _value(activity)
+        message = _part(value, "messagePayload")
         post = self._post_of_message(activity, message)
         agent = await self._people.author(activity)
         if not await self._desk.shows(ThreadRef(workspace=post.workspace, room=post.room, thread=post.thread)):
@@ -236,10 +265,16 @@ class Listeners:
         return PostRef(workspace=whole.workspace, room=whole.room, thread=root, post=post)
 
     def _thread(self, activity: Json, asked: Asked) -> ThreadRef:
-        """What a card says of its thread is believed only where the activity itself does not say."""
-        if is_personal(activity) or ";messageid=" not in str((activity.get("conversation") or {}).get("id")):
+        """What a card says of its thread is believed only where the activity itself does not say.
+
+        In her own chat it may be any that her queue shows; elsewhere it is in the room where she is.
+        """
+        if is_personal(activity):
             return asked.thread
-        return thread_of(self._workspace, activity)
+        here = thread_of(self._workspace, activity)
+        if ";messageid=" in str((activity.get("conversation") or {}).get("id")):
+            return here
+        return replace(here, thread=asked.thread.thread)
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -251,15 +286,14 @@ class Listeners:
         await asyncio.wait({task})
         if task.cancelled() or (error := task.exception()) is None:
             return
-        logger.error("A gesture failed", exc_info=error, extra={"action": "gesture_failed"})
-        data = (activity.get("value") or {}).get("data") or {}
+        _log(error)
+        value = _value(activity)
+        data = _part(value, "data") or _part(_part(value, "action"), "data")
         asked = dialogs.asked_for(self._workspace, data)
-        _, written = dialogs.filled_in(data) if asked else ((), None)
-        words = f"\n\nYour text was:\n{plain(written)}" if written is not None else ""
         agent_id = str((activity.get("from") or {}).get("id") or "")
-        thread = asked.thread if asked else thread_of(self._workspace, activity)
+        thread = self._thread(activity, asked) if asked else thread_of(self._workspace, activity)
         try:
-            await self._whispers.tell(thread, agent_id, _sentence(error) + words)
+            await self._whispers.tell(thread, agent_id, _sentence(error) + _typed(data))
         except AdapterError as silent:
             logger.info("An agent could not be told", extra={"action": "whisper_failed", "reason": str(silent)})
 
@@ -267,7 +301,7 @@ class Listeners:
 def _words(value: Json) -> str:
     """What was typed into a search; `initialRun` asks before anything was."""
     for parameter in value.get("parameters") or ():
-        if parameter.get("name") != "initialRun":
+        if isinstance(parameter, dict) and parameter.get("name") != "initialRun":
             return str(parameter.get("value") or "")[:200]
     return ""
 
@@ -299,4 +333,26 @@ def _failure_for(activity: Json, words: str) -> Answer:
 
 
 def _sentence(error: BaseException) -> str:
+    if isinstance(error, _NotTakenError):
+        return error.sentence
     return str(error) if isinstance(error, AdapterError) else SORRY
+
+
+def _log(error: BaseException) -> None:
+    logger.error("A gesture failed", exc_info=error, extra={"action": "gesture_failed"})
+
+
+def _typed(data: Json) -> str:
+    """What was written into a dialog, to be told to its author."""
+    _, written = dialogs.filled_in(data)
+    return f"\n\nYour text was:\n{plain(written)}" if written is not None else ""
+
+
+def _value(activity: Json) -> Json:
+    return _part(activity, "value")
+
+
+def _part(whole: Json, name: str) -> Json:
+    """One object of another; a client may send anything in its place."""
+    found = whole.get(name)
+    return found if isinstance(found, dict) else {}
