@@ -51,6 +51,7 @@ class Lender:
             secret=lambda purpose: self.secrets.derive(f"bridge:{account}:{purpose}"),
             now=_now,
             trouble=partial(self.trouble, account),
+            file_link=self.file_link,
         )
 
     def to_workplace(self, workspace: str) -> WorkplaceRuntime:

@@ -269,6 +269,9 @@ class Runtime:
     now: Callable[[], datetime]
     #: One sentence while the account does not work, None when it does again; shown in status, logged on change only.
     trouble: Callable[[str | None], None]
+    #: (file, name) -> a signed public link that ends by itself, for vendors that fetch what they send; None without a
+    #: public address.
+    file_link: Callable[[StoredFile, str], str | None] = lambda file, name: None
 
 
 class Bridge(Protocol):

@@ -6,7 +6,8 @@ of other `.json` files, each an object:
     item       what `parse` gets, as a JSON value; or
     raw        the same as a string; or
     raw_file   the name of a file beside it that holds the very bytes
-    headers    of the webhook call that brings it, signed for those settings; `query` and `method` ("POST") if needed
+    headers    of the webhook call that brings it, signed for those settings; `query`, `method` ("POST") and `url` (the
+               public URL that was called) if needed
     settings   instead of `settings.json`, where an example needs others
     events     what `parse` answers, in order; each names its class as `event` (or `type`) and the fields that matter,
                spelled as `event_as_json` spells them; `text` stands for the bare text of `content`
@@ -29,7 +30,7 @@ from core.contracts.text import content_to_json, plain
 
 #: The clock stands here while examples are read.
 NOW = datetime(2026, 9, 21, 14, 13, 30, tzinfo=UTC)
-_KEYS = frozenset({"about", "settings", "item", "raw", "raw_file", "headers", "query", "method", "events"})
+_KEYS = frozenset({"about", "settings", "item", "raw", "raw_file", "headers", "query", "method", "url", "events"})
 
 
 class BadExample(ValueError):
@@ -48,12 +49,13 @@ class Example:
     headers: Mapping[str, str] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
+    url: str = ""
 
     def request(self, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> WebhookRequest:
         """The webhook call that brings it, or one that differs."""
         return WebhookRequest(
             method=self.method,
-            url="",
+            url=self.url,
             query=self.query,
             headers=(self.headers or {}) if headers is None else headers,
             body=self.raw if body is None else body,
@@ -115,6 +117,7 @@ def _read(path: Path, general: Mapping[str, Any]) -> Example:
         headers=None if headers is None else {name.lower(): value for name, value in headers.items()},
         query=given.get("query", {}),
         method=given.get("method", "POST"),
+        url=given.get("url", ""),
     )
 
 

@@ -34,7 +34,7 @@ from core.contracts.bridge import (
     Runtime,
     StatusChanged,
 )
-from core.contracts.content import Attachment, Content
+from core.contracts.content import Attachment, Content, StoredFile
 from core.contracts.richtext import Document, Paragraph, Text
 from core.contracts.text import from_plain, plain
 from core.storage.files import FileStore
@@ -78,6 +78,8 @@ class RecordingRuntime:
     #: Raised by `accept` while set.
     broken: Exception | None = None
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    #: Where a vendor may fetch a stored file.
+    file_link: Callable[[StoredFile, str], str | None] = field(default=lambda file, name: None)
     bridge: Bridge | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +101,7 @@ class RecordingRuntime:
             secret=lambda purpose: hashlib.sha256(purpose.encode()).digest(),
             now=self.clock,
             trouble=self._trouble,
+            file_link=self.file_link,
         )
 
     async def accept(self, raw: bytes) -> Sequence[Accepted]:
