@@ -175,9 +175,11 @@ async def test_a_forged_service_url_gets_nothing_and_no_token_is_even_asked_for(
     assert microsoft.heard == []
 
 
-async def drained(transport: Transport, url: str, *, graph: bool = False) -> bytes:
-    chunks = transport.graph_download(url) if graph else transport.download(url)
-    return b"".join([chunk async for chunk in chunks])
+async def drained(transport: Transport, url: str, *, graph: bool = False, taken: list[bytes] | None = None) -> bytes:
+    taken = [] if taken is None else taken
+    async for chunk in transport.graph_download(url) if graph else transport.download(url):
+        taken.append(chunk)
+    return b"".join(taken)
 
 
 @pytest.mark.parametrize(
@@ -472,9 +474,11 @@ async def test_a_file_is_not_taken_beyond_the_limit(microsoft: Microsoft) -> Non
     microsoft.order("/fits", web.Response(body=b"x" * 10_000))
     async with transporting(microsoft.url, max_file=10_000) as transport:
         for path in ("/said", "/unsaid"):
+            taken: list[bytes] = []
             with pytest.raises(PermanentFailure, match="max_file") as raised:
-                await drained(transport, f"{microsoft.url}{path}")
+                await drained(transport, f"{microsoft.url}{path}", taken=taken)
             assert raised.value.reason is FailureReason.TOO_LARGE
+            assert len(b"".join(taken)) <= 10_000
         assert len(await drained(transport, f"{microsoft.url}/fits")) == 10_000
 
 
