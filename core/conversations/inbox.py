@@ -115,3 +115,30 @@ def prune(connection: Connection, before: datetime, limit: int = 1000) -> int:
         )
     connection.execute(delete(early_events).where(early_events.c.received_at < before))
     return len(rows)
+
+
+def is_gesture_known(connection: Connection, workspace: str, key: str) -> bool:
+    """Whether that gesture of an agent was taken in already."""
+    query = select(inbox.c.kind).where(
+        inbox.c.account == f"workspace:{workspace}", inbox.c.event_id == key, inbox.c.kind == "gesture"
+    )
+    return connection.execute(query).first() is not None
+
+
+def keep_early_gesture(connection: Connection, workspace: str, post: str, what: str, raw: bytes, now: datetime) -> None:
+    """Keeps what an agent did to a post that we have not heard of yet; what she did last is what counts."""
+    values = {"external_id": post, "raw": raw, "received_at": now}
+    connection.execute(
+        insert(connection, early_events)
+        .values(account=f"workspace:{workspace}", event_id=f"{what}:{post}", **values)
+        .on_conflict_do_update(index_elements=["account", "event_id"], set_=values)
+    )
+
+
+def take_early_gestures(connection: Connection, workspace: str, post: str) -> dict[str, bytes]:
+    """What was kept for that post, by what it was; it is not kept any longer."""
+    mine = (early_events.c.account == f"workspace:{workspace}", early_events.c.external_id == post)
+    rows = connection.execute(select(early_events.c.event_id, early_events.c.raw).where(*mine)).all()
+    if rows:
+        connection.execute(delete(early_events).where(*mine))
+    return {row.event_id.partition(":")[0]: row.raw for row in rows}

@@ -28,7 +28,7 @@ from core.conversations.messages import MessageService
 from core.conversations.models import Direction, Message
 from core.conversations.service import ConversationService, actor
 from core.conversations.threads import PostLink
-from core.desk import echoes, forms
+from core.desk import early, echoes, forms
 from core.desk.actions import Actions
 from core.desk.asking import Asking
 from core.desk.commands import Intent, read
@@ -129,9 +129,10 @@ class DeskService(Desk):
             return False
         if agent.standing is Standing.MACHINE or threads.post_at(connection, post) is not None:
             return True
-        if not inbox.first_gesture(connection, post.workspace, f"{post.room}:{post.post}", where.now):
+        arrived = early.arrives(connection, post, content, where.now)
+        if arrived is None:
             return True
-        reading = read(content.body)
+        content, reading = arrived.content, read(arrived.content.body)
         if reading.intent is Intent.COMMAND and reading.action is not None:
             if self._permissions.may_answer(agent):
                 self._actions.command(connection, where, reading.action, reading.argument)
@@ -140,6 +141,8 @@ class DeskService(Desk):
             return True
         content = replace(content, body=reading.body)
         why_not = INTERNAL if internal else self._permissions.why_note(where, reading)
+        if arrived.kept and why_not is None:
+            why_not = "Kept as a note: the customer does not get it."
         if why_not is None:
             self._replies.reply(connection, where, content, at=at, post=post, quote=quote)
         else:
@@ -154,11 +157,7 @@ class DeskService(Desk):
     def _revised(self, connection: Connection, post: PostRef, content: Content | None) -> None:
         found = threads.post_at(connection, post)
         if found is None:
-            if content is None:
-                # Deleted before we heard of it: when that event comes, nothing leaves.
-                inbox.first_gesture(
-                    connection, post.workspace, f"{post.room}:{post.post}", self._storage.now(connection)
-                )
+            early.revised(connection, post, content, self._storage.now(connection))
             return
         message = repository.message(connection, found.message_id)
         where = self._authors(connection, found, message)
@@ -245,15 +244,28 @@ class DeskService(Desk):
     def _keep(self, connection: Connection, post: PostRef, agent: AgentProfile) -> None:
         found = threads.post_at(connection, post)
         where = self._where(connection, post, agent)
-        if found is None or where is None:
+        if where is None:
             return
-        message = repository.message(connection, found.message_id)
+        message = repository.message(connection, found.message_id) if found else None
         if not self._permissions.may_answer(agent):
             self._replies.tell(connection, where, MEMBERS_ONLY)
-        elif message.direction is not Direction.IN:
+        elif message is None and early.awaits(connection, post):
+            early.kept(connection, post, where.now)
+        elif message is None:
+            self._replies.tell(connection, where, "Nothing to do: that message was not on its way to the customer.")
+        elif message.direction is Direction.IN:
+            self._replies.tell(connection, where, "Nothing to do: that message is the customer's own.")
+        else:
             self._replies.make_note(connection, where, message)
 
-    async def form(self, thread: ThreadRef, agent: AgentProfile, action: str, value: str) -> Form | None:
+    async def form(
+        self,
+        thread: ThreadRef,
+        agent: AgentProfile,
+        action: str,
+        value: str,
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> Form | None:
         asked = await self._storage.write(partial(self._form, thread=thread, agent=agent, action=action, value=value))
         return await self._whole(asked) if isinstance(asked, str) else asked
 
