@@ -93,7 +93,9 @@ class App:
             for workspace in settings.workspaces
         }
         self.channels = {
-            name: ChannelInfo(title=spec.title, capabilities=spec.capabilities) for name, spec in self._specs.items()
+            account.name: ChannelInfo(title=spec.title, capabilities=spec.capabilities_of(account.options))
+            for account in settings.accounts
+            for spec in (self._specs[account.name],)
         }
         self._alerts = Alerts(self.storage, self.outbox, room_named(settings.operators_room or settings.default_room))
 

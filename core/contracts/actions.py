@@ -25,6 +25,16 @@ class ActionId(StrEnum):
     DISCARD = "discard"
     #: Sends a correction after an edit or delete that the channel cannot do.
     CORRECT = "correct"
+    #: Asks for an approved template and what to put in, and sends it.
+    TEMPLATE = "template"
+    #: Writes to another address of the same customer: "<address id>", or "<message id>:<address id>" to send that too.
+    SWITCH = "switch"
+    #: Asks the customer to prove that another address is hers, too; the form asks which.
+    VERIFY = "verify"
+    #: Says that another contact is the same customer: the form asks who and why; a suggestion's id is accepted at once.
+    MERGE = "merge"
+    #: Takes back that two contacts are the same customer; the value is the id of what linked them.
+    SPLIT = "split"
     #: Opens the full text of a shortened message.
     FULL_TEXT = "full_text"
     #: Shows the customer what the card knows, privately: `!who`.

@@ -5,149 +5,66 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Generic, NewType, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import aiohttp
 from aiohttp import web
 from pydantic import BaseModel
 
 from core.contracts.content import Capabilities, Content, MediaKind, StoredFile
+from core.contracts.events import (
+    AddressChanged as AddressChanged,
+)
+from core.contracts.events import (
+    ChoiceMade as ChoiceMade,
+)
+from core.contracts.events import (
+    DeliveryStatus as DeliveryStatus,
+)
+from core.contracts.events import (
+    Event as Event,
+)
+from core.contracts.events import (
+    ExternalId as ExternalId,
+)
+from core.contracts.events import (
+    MessageDeleted as MessageDeleted,
+)
+from core.contracts.events import (
+    MessageEdited as MessageEdited,
+)
+from core.contracts.events import (
+    MessageReceived as MessageReceived,
+)
+from core.contracts.events import (
+    OptOut as OptOut,
+)
+from core.contracts.events import (
+    Proof as Proof,
+)
+from core.contracts.events import (
+    ReachabilityChanged as ReachabilityChanged,
+)
+from core.contracts.events import (
+    ReactionChanged as ReactionChanged,
+)
+from core.contracts.events import (
+    ReadUpTo as ReadUpTo,
+)
+from core.contracts.events import (
+    Sender as Sender,
+)
+from core.contracts.events import (
+    StatusChanged as StatusChanged,
+)
+from core.contracts.events import (
+    Typing as Typing,
+)
+from core.contracts.events import (
+    WindowChanged as WindowChanged,
+)
 from core.contracts.http import WebhookReply, WebhookRequest
-
-#: A vendor's id of a message, opaque to everyone but its adapter.
-ExternalId = NewType("ExternalId", str)
-
-
-class Proof(StrEnum):
-    """What an address proves about who writes; from weakest to strongest."""
-
-    ANONYMOUS = "anonymous"
-    CLAIMED = "claimed"
-    CHANNEL = "channel"
-    VERIFIED = "verified"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """The customer as this account knows her."""
-
-    #: The key of her address; unique within the account and stable for ever.
-    external_id: str
-    name: str = ""
-    proof: Proof = Proof.CHANNEL
-    username: str = ""
-    email: str = ""
-    phone: str = ""
-    avatar_url: str = ""
-    #: BCP 47, as the vendor gives it.
-    language: str = ""
-    #: IANA name.
-    timezone: str = ""
-    #: Further lines for the card, label to value: page, device.
-    facts: Mapping[str, str] = field(default_factory=dict)
-    #: What `send` needs again and nobody else understands (a chat id, a subject); replaces what was stored before.
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Base of everything that arrives. `event_id` is the vendor's own, or a hash: the same event twice has the same."""
-
-    event_id: str
-    #: When it happened, by the vendor's clock.
-    at: datetime
-    #: Its number, where the vendor numbers an account's events consecutively: lets the core put late ones in order.
-    order: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageReceived(Event):
-    sender: Sender
-    external_id: ExternalId
-    content: Content
-    #: The message she answers to, in either direction.
-    quote: ExternalId | None = None
-    #: Ids of earlier messages that prove which conversation this continues (email: References), newest first.
-    continues: tuple[ExternalId, ...] = ()
-    #: Conversation token that `OutboundMessage.token` carried out and that came back.
-    token: str = ""
-    subject: str = ""
-    #: Written by a machine (auto-reply, bounce): shown, but reopens nothing and is never auto-answered.
-    automated: bool = False
-    #: The whole text where `content` is a shortened view of it (a mail with its quoted history).
-    full_text: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageEdited(Event):
-    external_id: ExternalId
-    content: Content
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageDeleted(Event):
-    external_id: ExternalId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReactionChanged(Event):
-    external_id: ExternalId
-    #: Unicode; None: taken away.
-    emoji: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceMade(Event):
-    sender: Sender
-    #: The message that offered the choice.
-    external_id: ExternalId
-    value: str
-    label: str
-
-
-class DeliveryStatus(StrEnum):
-    """How far an outgoing message came; only ever moves down this list."""
-
-    QUEUED = "queued"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    READ = "read"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChanged(Event):
-    external_id: ExternalId
-    status: DeliveryStatus
-    #: A sentence, for `failed`.
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadUpTo(Event):
-    """The customer has read everything up to this message of ours."""
-
-    sender_id: str
-    external_id: ExternalId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typing(Event):
-    """Shown while it lasts, never stored."""
-
-    sender_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReachabilityChanged(Event):
-    """The customer blocked us, opted out, or came back."""
-
-    sender_id: str
-    reachable: bool
-    #: A sentence for the agent, such as "Ada blocked the bot."
-    sentence: str
+from core.contracts.templates import TemplateUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +108,10 @@ class OutboundMessage:
     agent_avatar_url: str = ""
     #: Sent by the bot or the system, not by a person.
     automated: bool = False
+    #: Written by a person after `reply_window` and within `human_window`: it needs the tag for that.
+    human: bool = False
+    #: Sent as this template; `content` and `text` are what the customer reads.
+    template: TemplateUse | None = None
     #: Id of the stored message, as in the transcript.
     message_id: str = ""
 
@@ -361,6 +282,18 @@ class ShowsTyping(Protocol):
 
 
 @runtime_checkable
+class Invites(Protocol):
+    """A channel that a customer can be brought to with something in her hand; `Capabilities.invites` says so."""
+
+    async def invitation(self, token: str) -> str:
+        """The https address that opens a chat with this account, whose first message has this `proof_token`.
+
+        A token has 1 to 64 characters of A-Z, a-z, 0-9, _ and -. Raises as `send`.
+        """
+        ...
+
+
+@runtime_checkable
 class FollowsTranscript(Protocol):
     """A channel whose customers read their transcript from us."""
 
@@ -392,3 +325,9 @@ class BridgeSpec(Generic[S]):
     settings: type[S]
     capabilities: Capabilities
     build: Callable[[S, Runtime], Bridge]
+    #: What one account can do, where its settings say otherwise: what it was granted, which of several services it is.
+    tailored: Callable[[S], Capabilities] | None = None
+
+    def capabilities_of(self, settings: S) -> Capabilities:
+        """What the account with these settings can do."""
+        return self.tailored(settings) if self.tailored else self.capabilities

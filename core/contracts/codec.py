@@ -8,9 +8,19 @@ default. A reader that meets a type it does not know shows `text` and `children`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
-from core.contracts.content import Attachment, Choice, Content, MediaKind, StoredFile
+from core.contracts.content import (
+    Attachment,
+    CardButton,
+    Choice,
+    Content,
+    MediaKind,
+    OfferedCard,
+    Question,
+    StoredFile,
+)
 from core.contracts.richtext import (
     Block,
     CodeBlock,
@@ -166,8 +176,36 @@ def content_to_json(content: Content) -> dict[str, Any]:
     value: dict[str, Any] = {"body": to_json(content.body)}
     if content.attachments:
         value["attachments"] = [_attachment_to_json(attachment) for attachment in content.attachments]
+    return {**value, **offer_to_json(content)}
+
+
+def offer_to_json(content: Content) -> dict[str, Any]:
+    """What `content` offers; {} for nothing."""
+    value: dict[str, Any] = {}
     if content.choices:
-        value["choices"] = [{"value": choice.value, "label": choice.label} for choice in content.choices]
+        value["choices"] = [_choice_to_json(choice) for choice in content.choices]
+    if content.cards:
+        value["cards"] = [_card_to_json(card) for card in content.cards]
+    if content.form:
+        value["form"] = [{"label": one.label, **({"hint": one.hint} if one.hint else {})} for one in content.form]
+    return value
+
+
+def _choice_to_json(choice: Choice) -> dict[str, str]:
+    value = {"value": choice.value, "label": choice.label}
+    return {**value, "description": choice.description} if choice.description else value
+
+
+def _card_to_json(card: OfferedCard) -> dict[str, Any]:
+    value: dict[str, Any] = {"title": card.title}
+    if card.text:
+        value["text"] = card.text
+    if card.picture_url:
+        value["picture_url"] = card.picture_url
+    if card.links:
+        value["links"] = [{"label": link.label, "url": link.url} for link in card.links]
+    if card.choices:
+        value["choices"] = [_choice_to_json(choice) for choice in card.choices]
     return value
 
 
@@ -189,17 +227,52 @@ def _read_attachment(value: dict[str, Any], files: Callable[[str], StoredFile | 
     )
 
 
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in _list(value) if isinstance(one, dict)]
+
+
+def _read_choices(value: Any) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(
+            value=_string(one.get("value")),
+            label=_string(one.get("label")),
+            description=_string(one.get("description")),
+        )
+        for one in _objects(value)
+    )
+
+
+def _read_card(value: dict[str, Any]) -> OfferedCard:
+    links = (
+        CardButton(label=_string(one.get("label")), url=_string(one.get("url"))) for one in _objects(value.get("links"))
+    )
+    return OfferedCard(
+        title=_string(value.get("title")),
+        text=_string(value.get("text")),
+        picture_url=safe_url(_string(value.get("picture_url"))) or "",
+        links=tuple(link for link in links if safe_url(link.url)),
+        choices=_read_choices(value.get("choices")),
+    )
+
+
+def offer_from_json(value: Any) -> Content:
+    """What `offer_to_json` wrote, without words and files."""
+    value = value if isinstance(value, dict) else {}
+    return Content(
+        choices=_read_choices(value.get("choices")),
+        cards=tuple(_read_card(one) for one in _objects(value.get("cards"))),
+        form=tuple(
+            Question(label=_string(one.get("label")), hint=_string(one.get("hint")))
+            for one in _objects(value.get("form"))
+        ),
+    )
+
+
 def content_from_json(value: Any, files: Callable[[str], StoredFile | None]) -> Content:
     """The content that `content_to_json` wrote; `files` finds a stored file by its SHA-256, None if it is gone."""
     value = value if isinstance(value, dict) else {}
-    return Content(
+    return replace(
+        offer_from_json(value),
         body=from_json(value.get("body")),
-        attachments=tuple(
-            _read_attachment(one, files) for one in _list(value.get("attachments")) if isinstance(one, dict)
-        ),
-        choices=tuple(
-            Choice(value=_string(one.get("value")), label=_string(one.get("label")))
-            for one in _list(value.get("choices"))
-            if isinstance(one, dict)
-        ),
+        attachments=tuple(_read_attachment(one, files) for one in _objects(value.get("attachments"))),
     )

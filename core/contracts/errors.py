@@ -23,6 +23,8 @@ class FailureReason(StrEnum):
     RECIPIENT_GONE = "recipient_gone"
     OPTED_OUT = "opted_out"
     POLICY = "policy"
+    #: The vendor's limit for days, as on how much marketing one customer gets: trying again soon makes it worse.
+    RATE_POLICY = "rate_policy"
     BAD_CONTENT = "bad_content"
     TOO_LARGE = "too_large"
     UNSUPPORTED = "unsupported"

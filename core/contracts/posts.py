@@ -58,6 +58,10 @@ class Form:
     fields: tuple[FormField, ...]
     #: Shown above the fields: to whom a reply goes, what will be cut.
     text: str = ""
+    #: Its submit is not an act: it asks `Desk.form` with what was filled in, for the form that takes its place.
+    continues: bool = False
+    #: Submitted with this value in place of the button's; None: the button's.
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

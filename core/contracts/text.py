@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.contracts.agentmarkdown import markdown
-from core.contracts.codec import content_from_json, content_to_json, from_json, to_json
+from core.contracts.codec import content_from_json, content_to_json, from_json, offer_from_json, offer_to_json, to_json
 from core.contracts.emoji import emoji_name, name_of
 from core.contracts.graphemes import graphemes
 from core.contracts.plaintext import from_plain, is_empty, plain, preview
@@ -26,6 +26,8 @@ __all__ = [
     "measure",
     "name_of",
     "normalise",
+    "offer_from_json",
+    "offer_to_json",
     "plain",
     "preview",
     "safe_url",

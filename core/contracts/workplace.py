@@ -156,8 +156,18 @@ class Desk(Protocol):
         """The agent chose "Make a note" on that post: if it is still held, it does not leave."""
         ...
 
-    async def form(self, thread: ThreadRef, agent: AgentProfile, action: str, value: str) -> Form | None:
-        """What to ask before that action; None: nothing, or it was refused and the agent told."""
+    async def form(
+        self,
+        thread: ThreadRef,
+        agent: AgentProfile,
+        action: str,
+        value: str,
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> Form | None:
+        """What to ask before that action; None: nothing, or it was refused and the agent told.
+
+        `fields`: what was filled into a form that `continues`; this one follows it.
+        """
         ...
 
     async def act(

@@ -39,6 +39,7 @@ from core.contracts.bridge import (
 )
 from core.contracts.errors import RequestRejected
 from core.contracts.http import WebhookRequest
+from core.contracts.templates import Templates
 from core.contracts.text import content_from_json, content_to_json, plain
 from core.testing import hostile
 from core.testing.examples import NOW, Example, differences, read_examples
@@ -107,17 +108,20 @@ class BridgeContract:
 
     def test_it_implements_what_it_declares(self, adapter: Adapter) -> None:
         bridge: object = adapter.bridge
-        has = adapter.spec.capabilities
+        settings = adapter.spec.settings.model_validate(adapter.examples[0].settings)
+        has = adapter.spec.capabilities_of(settings)
         assert {
             "edits_out": isinstance(bridge, Edits),
             "deletes_out": isinstance(bridge, Deletes),
             "reactions_out": isinstance(bridge, Reacts),
             "typing_out": isinstance(bridge, ShowsTyping),
+            "templates": isinstance(bridge, Templates),
         } == {
             "edits_out": has.edits_out,
             "deletes_out": has.deletes_out,
             "reactions_out": has.reactions_out,
             "typing_out": has.typing_out,
+            "templates": has.templates,
         }
         assert not (has.idempotent and isinstance(bridge, Reconciles)), "an idempotent send needs no find"
         assert isinstance(bridge, WebhookBridge | ListeningBridge | ServesRoutes), "there is no way in"
@@ -129,6 +133,11 @@ class BridgeContract:
         assert not has.max_caption or has.media, "a caption needs a file"
         assert all(size > 0 for size in has.media.values())
         assert has.max_choices >= 0
+        assert not has.max_list or has.max_list > has.max_choices, "a list is for more choices than fit on buttons"
+        assert has.max_choice_text is None or 0 < has.max_choice_text <= has.max_text
+        for label in (has.choice_label, has.list_label):
+            assert label is None or label >= 10, "a label needs room for its number and a word"
+        assert has.human_window is None or (has.reply_window is not None and has.human_window > has.reply_window)
         assert has.delete_window is None or has.deletes_out
         for rate in (has.account_rate, has.recipient_rate):
             assert rate is None or (rate.gap.total_seconds() > 0 and rate.burst > 0)

@@ -68,9 +68,18 @@ class RecordingDesk:
     async def keep(self, post: PostRef, agent: AgentProfile) -> None:
         await self._note("keep", post=post, agent=agent)
 
-    async def form(self, thread: ThreadRef, agent: AgentProfile, action: str, value: str) -> Form | None:
-        await self._note("form", thread=thread, agent=agent, action=action, value=value)
-        return self.forms.get(action)
+    async def form(
+        self,
+        thread: ThreadRef,
+        agent: AgentProfile,
+        action: str,
+        value: str,
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> Form | None:
+        """`forms` by action; what follows a form that continues by "<action>+"."""
+        more = {"fields": list(fields)} if fields else {}
+        await self._note("form", thread=thread, agent=agent, action=action, value=value, **more)
+        return self.forms.get(f"{action}+" if fields else action)
 
     async def act(
         self,
