@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,12 @@ addresses = Table(
     Column("cursor", BigInteger, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
+    # Her last message here, by the vendor's clock; null: none yet, or the vendor says that it does not count any more.
+    Column("wrote_at", Moment),
+    # Until when a reply may be sent, where the channel has a window: as her last message, or the vendor, says.
+    Column("window_until", Moment),
+    # What she does not want, and since when: `OptOut` to ISO 8601.
+    Column("opt_outs", Json, nullable=False, server_default="{}"),
     UniqueConstraint("account", "external_id"),
 )
 
@@ -74,6 +80,10 @@ class Address:
     metadata: Mapping[str, Any]
     reachable: bool
     seen_at: datetime
+    wrote_at: datetime | None = None
+    window_until: datetime | None = None
+    #: `OptOut` to ISO 8601: since when.
+    opt_outs: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_contact(row: Row[Any]) -> Contact:
@@ -101,4 +111,7 @@ def to_address(row: Row[Any]) -> Address:
         metadata=row.metadata,
         reachable=row.reachable,
         seen_at=row.seen_at,
+        wrote_at=row.wrote_at,
+        window_until=row.window_until,
+        opt_outs=row.opt_outs,
     )

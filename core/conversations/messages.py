@@ -374,4 +374,7 @@ def _blank() -> dict[str, Any]:
         "hold_until": None,
         "edited_at": None,
         "deleted_at": None,
+        "offer": None,
+        "choice": None,
+        "template": None,
     }

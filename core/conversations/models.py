@@ -75,6 +75,12 @@ messages = Table(
     Column("edited_at", Moment),
     Column("deleted_at", Moment),
     Column("created_at", Moment, nullable=False),
+    # The choices, cards and questions of a message to her: `core.contracts.text.offer_to_json`.
+    Column("offer", Json),
+    # What she chose by this message: its value and label.
+    Column("choice", Json),
+    # The approved template it is sent as, with its values.
+    Column("template", Json),
     Index("messages_conversation", "conversation_id", "id"),
     Index("messages_cursor", "address_id", "cursor"),
     UniqueConstraint("account", "external_id", "direction"),
@@ -192,6 +198,12 @@ class Message:
     at: datetime
     edited_at: datetime | None
     deleted_at: datetime | None
+    #: `core.contracts.text.offer_to_json`; None: it offers nothing.
+    offer: Mapping[str, Any] | None = None
+    #: "value", "label" and "typed", what she wrote instead of pressing a button; None: it chooses nothing.
+    choice: Mapping[str, str] | None = None
+    #: "name", "language", "category" and "values"; None: it is no template.
+    template: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +275,9 @@ def to_message(row: Row[Any]) -> Message:
         at=row.at,
         edited_at=row.edited_at,
         deleted_at=row.deleted_at,
+        offer=row.offer,
+        choice=row.choice,
+        template=row.template,
     )
 
 
