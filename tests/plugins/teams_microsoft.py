@@ -23,6 +23,23 @@ TOKEN = f"/{TENANT_ID}/oauth2/v2.0/token"
 SECRET = "sandbox-app-secret"
 ROOM = "19:general@thread.tacv2"
 THREAD = f"{ROOM};messageid=1700000000000"
+ACTIVITIES = f"/v3/conversations/{THREAD}/activities"
+
+ONE = f"{ACTIVITIES}/5"
+
+CARD: Json = {
+    "type": "message",
+    "attachments": [
+        {
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "content": {
+                "type": "AdaptiveCard",
+                "version": "1.5",
+                "body": [{"type": "RichTextBlock", "inlines": ["Hi"]}],
+            },
+        }
+    ],
+}
 
 
 class Clock:
@@ -122,3 +139,10 @@ async def transporting(url: str, now: Callable[[], datetime] | None = None, **ch
     connector = aiohttp.TCPConnector(limit=200)
     async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
         yield Transport(teams_settings(url, **changes), session, now or (lambda: datetime.now(UTC)))
+
+
+async def drained(transport: Transport, url: str, *, graph: bool = False, taken: list[bytes] | None = None) -> bytes:
+    taken = [] if taken is None else taken
+    async for chunk in transport.graph_download(url) if graph else transport.download(url):
+        taken.append(chunk)
+    return b"".join(taken)

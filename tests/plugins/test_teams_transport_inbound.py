@@ -1,82 +1,16 @@
 """What comes in: only what Microsoft signed for us, for this activity, lately, gets past the door."""
 
-import asyncio
 import base64
-import io
 import json
-import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
-import aiohttp
 import jwt
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from core.contracts.errors import RequestRejected
-from plugins.teams import keys
-from plugins.teams.transport import MOST_BYTES, Transport
-from sandbox.faults import Fault
+from plugins.teams.transport import MOST_BYTES
 from sandbox.teams import TeamsSandbox
-from tests.plugins.teams_microsoft import Clock, Json, teams_settings, transporting
-
-
-class Door:
-    """The endpoint that Microsoft calls, around a transport and nothing else."""
-
-    def __init__(self, teams: TeamsSandbox, transport: Transport, session: aiohttp.ClientSession) -> None:
-        self.teams, self.transport, self.session = teams, transport, session
-        self.delivered: list[Json] = []
-        self.url = ""
-
-    async def endpoint(self, request: web.Request) -> web.Response:
-        try:
-            self.delivered.append(await self.transport.receive(request.headers, await request.read()))
-        except RequestRejected as rejected:
-            return web.Response(status=rejected.status, text=str(rejected))
-        return web.Response()
-
-    async def post(self, body: Any, authorization: str | None = None, **headers: str) -> int:
-        """Brings a body as Microsoft would; the status of the answer."""
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        async with self.session.post(self.url, data=io.BytesIO(raw), headers=headers) as answer:
-            return answer.status
-
-    async def signed(self, body: Json | None = None, **token: Any) -> int:
-        """Brings an activity under a token of the sandbox's Bot Connector, with the defects given."""
-        return await self.post(body or message(self.teams), f"Bearer {self.teams.mint(**token)}")
-
-
-def message(teams: TeamsSandbox, **changes: Any) -> Json:
-    """An activity as Teams brings it."""
-    return {
-        "type": "message",
-        "id": "1700000000001",
-        "timestamp": "2026-11-28T10:00:00.000Z",
-        "channelId": "msteams",
-        "serviceUrl": f"{teams.url}/",
-        "from": {"id": "29:bea", "name": "Bea"},
-        "conversation": {"id": "19:general@thread.tacv2;messageid=1700000000000", "tenantId": teams.tenant_id},
-        "recipient": {"id": teams.bot_id, "name": "Threadbridge"},
-        "text": "Hello",
-        "entities": [{"type": "clientInfo", "locale": "de-DE"}],
-        **changes,
-    }
-
-
-@asynccontextmanager
-async def opened(teams: TeamsSandbox, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Door]:
-    async with aiohttp.ClientSession() as session, transporting(teams.url, clock, **settings) as transport:
-        door = Door(teams, transport, session)
-        application = web.Application(client_max_size=16 * 1024 * 1024)
-        application.router.add_post("/messages", door.endpoint)
-        async with TestServer(application) as server:
-            door.url = str(server.make_url("/messages"))
-            yield door
+from tests.plugins.teams_microsoft import Clock, Json, teams_settings
+from tests.plugins.teams_proving import Door, fetches, message, now, opened
 
 
 @pytest.fixture
@@ -94,24 +28,6 @@ async def clock() -> Clock:
 async def door(teams: TeamsSandbox, clock: Clock) -> AsyncIterator[Door]:
     async with opened(teams, clock) as opening:
         yield opening
-
-
-def fetches(teams: TeamsSandbox, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every fetch of the sandbox's keys from now on."""
-    seen: list[str] = []
-    real = teams.faults.take
-
-    def take(name: str) -> Fault | None:
-        if name == "keys":
-            seen.append(name)
-        return real(name)
-
-    monkeypatch.setattr(teams.faults, "take", take)
-    return seen
-
-
-def now() -> int:
-    return int(time.time())
 
 
 def spliced(teams: TeamsSandbox, claims: Json) -> str:
@@ -195,146 +111,6 @@ async def test_what_the_sandbox_brings_by_itself_is_delivered(teams: TeamsSandbo
     await teams.idle()
     assert [record.status for record in teams.deliveries] == [200] * 3
     assert [activity["type"] for activity in door.delivered] == ["conversationUpdate", "installationUpdate", "message"]
-
-
-async def test_a_key_that_is_announced_after_our_last_fetch_works_at_once(teams: TeamsSandbox, door: Door) -> None:
-    assert await door.signed() == 200
-    for _ in range(3):
-        teams.rotate_keys()
-        assert await door.signed() == 200
-        assert await door.signed(key="previous") == 200
-
-
-async def test_a_key_that_is_announced_while_keys_are_being_fetched_works_at_once(
-    teams: TeamsSandbox, door: Door
-) -> None:
-    assert await door.signed() == 200
-    address = f"{teams.url}/v1/.well-known/keys"
-    async with door.session.get(address) as answer:
-        before = await answer.json()
-    teams.faults.order("keys", Fault(status=200, body={"jwks_uri": address}))
-    teams.faults.order("keys", Fault(status=200, body=before, delay=0.2))
-    first = asyncio.create_task(door.signed(key="stranger"))
-    async with asyncio.timeout(5):
-        # Looked at from outside: the sandbox tells nobody when a fault has begun.
-        while teams.faults._ordered["keys"]:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-    # That fetch is under way, and its answer was made before this.
-    teams.rotate_keys()
-    assert await door.signed() == 200
-    assert await first == 401
-
-
-async def test_keys_are_fetched_once_for_all_who_wait_and_kept_for_a_day(
-    teams: TeamsSandbox, door: Door, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = fetches(teams, monkeypatch)
-    assert await asyncio.gather(*(door.signed() for _ in range(50))) == [200] * 50
-    assert len(asked) == 2, "the metadata and the keys"
-    clock.move(hours=22)
-    assert await door.signed(exp=now() + 86_400 * 2) == 200
-    assert len(asked) == 2
-    clock.move(hours=3)
-    assert await door.signed(exp=now() + 86_400 * 2) == 200
-    assert len(asked) == 4
-
-
-async def test_a_key_that_is_no_longer_announced_is_not_believed_for_ever(
-    teams: TeamsSandbox, door: Door, clock: Clock
-) -> None:
-    old = teams.mint(exp=now() + 86_400 * 30)
-    assert await door.post(message(teams), f"Bearer {old}") == 200
-    teams.rotate_keys()
-    teams.rotate_keys()
-    clock.move(hours=25)
-    assert await door.post(message(teams), f"Bearer {old}") == 401
-
-
-async def test_keys_are_kept_while_they_cannot_be_fetched(
-    teams: TeamsSandbox, door: Door, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert await door.signed() == 200
-    teams.faults.stand("keys", Fault(status=503))
-    for _ in range(3):
-        clock.move(days=1, hours=1)
-        assert await door.signed(exp=now() + 86_400 * 30) == 200
-    assert [record.message for record in caplog.records if getattr(record, "action", "") == "keys_failed"] == [
-        "Microsoft's signing keys could not be fetched"
-    ]
-    teams.rotate_keys()
-    assert await door.signed(exp=now() + 86_400 * 30) == 503, "Microsoft brings it again"
-    teams.faults.clear()
-    clock.move(seconds=6)
-    assert await door.signed(exp=now() + 86_400 * 30) == 200
-
-
-ODD_KEYS: list[Json] = [
-    {},
-    {"keys": None},
-    {"keys": [None, 1, "x", {}, {"kid": "1"}, {"kty": "RSA", "n": "!", "e": "AQAB", "kid": "1"}]},
-    {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "1", "endorsements": ["msteams"]}]},
-]
-
-
-@pytest.mark.parametrize("answer", ODD_KEYS)
-async def test_odd_keys_break_nothing_and_replace_nothing(
-    teams: TeamsSandbox, door: Door, clock: Clock, answer: Json
-) -> None:
-    assert await door.signed() == 200
-    teams.faults.order("keys", Fault(status=200, body={"jwks_uri": f"{teams.url}/v1/.well-known/keys"}))
-    teams.faults.order("keys", Fault(status=200, body=answer))
-    assert await door.signed(key="stranger") in {401, 503}
-    assert await door.signed() == 200
-
-
-@pytest.mark.parametrize(
-    "address", ["", "http://example.com/keys", "file:///etc/passwd", "ftp://127.0.0.1/keys", "http://127.0.0.1:9/"]
-)
-async def test_keys_are_not_taken_from_an_address_that_is_not_safe(
-    teams: TeamsSandbox, door: Door, address: str
-) -> None:
-    teams.faults.order("keys", Fault(status=200, body={"jwks_uri": address}))
-    assert await door.signed() == 503
-    assert door.delivered == []
-
-
-async def test_without_any_keys_microsoft_is_asked_to_come_again(teams: TeamsSandbox, door: Door, clock: Clock) -> None:
-    teams.faults.stand("keys", Fault(drop="before"))
-    assert await door.signed() == 503
-    assert door.delivered == []
-    teams.faults.clear()
-    clock.move(seconds=6)
-    assert await door.signed() == 200
-
-
-async def test_keys_that_do_not_come_hold_a_request_for_seconds_only(
-    teams: TeamsSandbox, door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keys, "PATIENCE", 0.2)
-    teams.faults.stand("keys", Fault(delay=30))
-    async with asyncio.timeout(5):
-        assert await door.signed() == 503
-    teams.faults.clear()
-
-
-async def test_a_flood_of_unknown_keys_makes_few_fetches(
-    teams: TeamsSandbox, door: Door, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert await door.signed() == 200
-    asked = fetches(teams, monkeypatch)
-    strangers = [door.signed(key="stranger", kid=f"stranger-{number}") for number in range(100)]
-    assert set(await asyncio.gather(*strangers)) <= {401, 503}
-    for number in range(30):
-        assert await door.signed(key="stranger", kid=f"late-{number}") in {401, 503}
-    assert len(asked) <= 2 * keys.AT_ONCE
-    assert len(door.delivered) == 1
-    # A key that is announced during the flood works a moment later; until then Microsoft is asked to come again.
-    teams.rotate_keys()
-    assert await door.signed() == 503
-    clock.move(seconds=keys.AGAIN.total_seconds())
-    assert await door.signed(key="stranger", kid="once more") == 401
-    assert await door.signed() == 200
-    assert len(asked) <= 2 * keys.AT_ONCE + 2
 
 
 async def test_tokens_that_name_neither_us_nor_microsoft_cost_no_fetch(
