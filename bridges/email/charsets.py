@@ -52,6 +52,9 @@ _ALIASES = {
 #: Text codecs of Python that are no charsets; punycode even takes quadratic time.
 _REFUSED = frozenset(("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem"))
 
+#: Any two bytes are a character in them, so that everything seems to be Chinese.
+_WIDE = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le"]
+
 
 def decode(data: bytes, declared: str) -> str:
     """`data` as text: by the declared charset, else as UTF-8, else as it looks, else as Windows Latin."""
@@ -65,10 +68,17 @@ def decode(data: bytes, declared: str) -> str:
     if _known(declared) not in ("utf-8", ""):
         # Mostly right: one broken character shall not change all others.
         return data.decode(_known(declared), "replace")
-    if data[:SAMPLE].count(0):
-        return data.decode("utf-8", "replace")
-    best = from_bytes(data[:SAMPLE], explain=False).best() if len(data) > 16 else None
+    mostly = data.decode("utf-8", "replace")
+    if b"\0" in data[:SAMPLE] or _is_right(mostly):
+        return mostly
+    best = from_bytes(data[:SAMPLE], cp_exclusion=_WIDE, explain=False).best() if len(data) > 16 else None
     return data.decode(_known(best.encoding) if best else "cp1252", "replace")
+
+
+def _is_right(text: str) -> bool:
+    """Whether more characters were read than broken: in another charset hardly any would be good UTF-8."""
+    broken = text.count("\ufffd")
+    return sum(one > "\x7f" for one in text) > 2 * broken
 
 
 def _known(declared: str) -> str:

@@ -198,6 +198,13 @@ async def test_charsets_as_programs_name_them(shop: Account, charset: str, text:
     assert shown(await shop.letter(raw=raw)) == expected.get(charset, "für")
 
 
+async def test_a_few_broken_characters_change_no_others(shop: Account) -> None:
+    """Every two bytes would be a good character of UTF-16, and all of it Chinese."""
+    text = "Größe M <b>bitte</b> — danke! ".encode() * 10 + b"half a pair: \xed\xb0\xbd"
+    raw = b"From: ada@customer.test\nContent-Type: text/plain; charset=utf-8\n\n" + text
+    assert shown(await shop.letter(raw=raw)).startswith("Größe M <b>bitte</b> — danke!")
+
+
 @pytest.mark.parametrize("charset", ["hex", "base64", "bz2", "zlib", "rot13", "quopri", "uu", "punycode"])
 async def test_codecs_that_make_no_text_are_no_charsets(shop: Account, charset: str) -> None:
     text = "A 😀 and half a pair: ".encode() + b"\xed\xb0\xbd"
