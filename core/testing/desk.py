@@ -37,7 +37,7 @@ class RecordingDesk:
         internal: bool = False,
     ) -> bool:
         await self._note("said", post=post, agent=agent, content=content, at=at, quote=quote, internal=internal)
-        return True
+        return await self.shows(ThreadRef(workspace=post.workspace, room=post.room, thread=post.thread))
 
     async def revised(self, post: PostRef, content: Content | None) -> None:
         await self._note("revised", post=post, content=content)

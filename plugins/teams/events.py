@@ -35,6 +35,7 @@ ROOM_CHANGES = {
     "channelCreated": RoomChange.OPENED,
     "channelRenamed": RoomChange.RENAMED,
     "channelShared": RoomChange.SHARED,
+    "channelUnshared": RoomChange.OPENED,
 }
 TEAM_CLOSES = {
     "teamArchived": "The team was archived. In Teams: Manage teams > Archived > Restore.",
@@ -84,7 +85,7 @@ class Events:
             await self._installation(activity)
             return
         if not is_personal(activity):
-            await self._directory.learn(activity)
+            await self._learn(activity)
         if kind == "message":
             await (self._chatted(activity) if is_personal(activity) else self._said(activity))
         elif kind == "messageUpdate":
@@ -95,6 +96,13 @@ class Events:
             await self._reaction(activity)
         elif kind == "conversationUpdate":
             await self._conversation(activity)
+
+    async def _learn(self, activity: Json) -> None:
+        """Where to call about the team; what is told of one that cannot be read any more is handled all the same."""
+        try:
+            await self._directory.learn(activity)
+        except PermanentFailure as gone:
+            logger.info("A team cannot be read", extra={"action": "team_unreadable", "reason": str(gone)})
 
     async def _said(self, activity: Json) -> None:
         if isinstance(activity.get("value"), dict):

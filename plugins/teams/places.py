@@ -14,6 +14,8 @@ from core.contracts.places import PostRef, ThreadRef
 Json = Mapping[str, Any]
 
 _ROOT = ";messageid="
+#: Microseconds by which what happens to a message is later than the message.
+AFTER = {"messageUpdate": 1, "messageReaction": 1, "messageDelete": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,10 @@ def place_of(activity: Json) -> Place:
         for name in ("type", "action", "name", "reactionsAdded", "reactionsRemoved", "membersAdded", "membersRemoved")
     }
     kind = (activity.get("channelData") or {}).get("eventType")
-    marks = [conversation, activity.get("id"), activity.get("timestamp"), kind, happened]
+    marks = [conversation, activity.get("id"), activity.get("timestamp"), kind, happened, activity.get("text")]
     digest = hashlib.sha256(json.dumps(marks, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
     spoken = str(activity.get("type") or "").startswith("message")
     lane = f"{room_of(activity)}:{root_of(activity)}" if spoken and not is_personal(activity) else conversation
-    return Place(event_id=digest, lane=lane, rank=int(moment_of(activity).timestamp() * 1_000_000))
+    # Microsoft's clock knows milliseconds; what happens to a message in its own comes after it.
+    rank = int(moment_of(activity).timestamp() * 1_000) * 1_000 + AFTER.get(str(activity.get("type")), 0)
+    return Place(event_id=digest, lane=lane, rank=rank)
