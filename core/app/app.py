@@ -215,6 +215,7 @@ class App:
                 metrics=self.metrics,
                 healthy=lambda: self.storage.healthy and self.worker.healthy,
                 ready=self.report.ready,
+                largest_webhooks={name: spec.largest_webhook for name, spec in self._specs.items()},
             )
         )
 

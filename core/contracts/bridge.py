@@ -325,6 +325,8 @@ class BridgeSpec(Generic[S]):
     settings: type[S]
     capabilities: Capabilities
     build: Callable[[S, Runtime], Bridge]
+    #: Bytes of the largest webhook body that this vendor sends, where that is more than the operator's general limit.
+    largest_webhook: int = 0
     #: What one account can do, where its settings say otherwise: what it was granted, which of several services it is.
     tailored: Callable[[S], Capabilities] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -32,6 +32,8 @@ class Parts:
     healthy: Callable[[], bool]
     #: Whether work can be done now, and why not: "ready" for everybody, the details for operators.
     ready: Callable[[], Awaitable[tuple[bool, Mapping[str, Any]]]]
+    #: Bytes of the largest webhook body by account, where its vendor sends more than `limits.webhook_bytes`.
+    largest_webhooks: Mapping[str, int] = field(default_factory=dict)
 
 
 PARTS: web.AppKey[Parts] = web.AppKey("parts", Parts)

@@ -22,7 +22,8 @@ async def webhook(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="There is no webhook at this address.")
     request[SOURCE] = account
     limits = parts.settings.limits
-    body = await read_body(request, most=limits.webhook_bytes, seconds=limits.webhook_seconds)
+    most = max(limits.webhook_bytes, parts.largest_webhooks.get(account, 0))
+    body = await read_body(request, most=most, seconds=limits.webhook_seconds)
     received = await bridge.receive(_neutral(request, parts, body))
     # One after the other: a batch is in order, and what fails is set aside by `take` without stopping the rest.
     for item in received.items:

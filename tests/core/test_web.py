@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import io
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -107,13 +108,14 @@ class World:
                 default_room="acme/C1",
                 limits=Limits(webhook_bytes=2048, webhook_seconds=0.3),
             ),
-            bridges={"shop": self.signed, "chat": Pages()},  # type: ignore[dict-item]
+            bridges={"shop": self.signed, "batches": self.signed, "chat": Pages()},  # type: ignore[dict-item]
             workplaces={"acme": Pages()},  # type: ignore[dict-item]
             take=self.take,
             links=self.links,
             metrics=self.metrics,
             healthy=lambda: self.is_alive,
             ready=self.ready,
+            largest_webhooks={"batches": 3 * 1024 * 1024},
         )
 
     def refused(self, source: str, reason: str) -> float:
@@ -207,6 +209,18 @@ async def test_headers_that_are_no_text_are_refused_like_any_other(world: World)
         for line in (b"POST /bridges/shop HTTP/1.1\r\nX-Signature: ", b"GET /metrics HTTP/1.1\r\nAuthorization: "):
             answer = await raw_answer(server, line + b"\xff\xfe\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 401")
+
+
+async def test_a_vendor_may_need_more_than_others(world: World, http: aiohttp.ClientSession) -> None:
+    whole = b"\n".join(b'"%d"' % number for number in range(300_000))
+    for path, body, status in (
+        ("batches", whole, 202),
+        ("batches", whole + whole, 413),
+        ("shop", b'"1"' * 1000, 413),
+    ):
+        answer = await http.post(f"/bridges/{path}", data=io.BytesIO(body), headers=signed(body))
+        assert answer.status == status
+    assert len(world.taken) == 300_000
 
 
 async def test_a_large_body_is_refused_before_it_is_sent(world: World, server: WebServer) -> None:
