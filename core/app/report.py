@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
 from core.contracts.bridge import Bridge
 from core.contracts.errors import AdapterError
+from core.contracts.places import RoomRef
 from core.contracts.workplace import Inspects, Workplace
 from core.observability.troubles import Troubles
 from core.outbox.repository import Outbox
@@ -19,6 +20,8 @@ from core.storage.errors import StorageError
 from core.storage.storage import Storage
 
 _CHECK_SECONDS = 15.0
+#: Rooms that are counted up where one is missing.
+_MOST_NAMED = 30
 
 
 class Report:
@@ -32,6 +35,8 @@ class Report:
         troubles: Troubles,
         bridges: Mapping[str, Bridge],
         workplaces: Mapping[str, Workplace],
+        *,
+        named: Collection[RoomRef] = (),
     ) -> None:
         self._storage = storage
         self._outbox = outbox
@@ -39,6 +44,8 @@ class Report:
         self._troubles = troubles
         self._bridges = bridges
         self._workplaces = workplaces
+        #: Every room that the settings name.
+        self._named = named
 
     async def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether messages can be taken now. A vendor's trouble is told, but we are ready all the same."""
@@ -85,7 +92,9 @@ class Report:
     async def _check(self, name: str, adapter: Bridge | Workplace) -> list[tuple[str, bool, str]]:
         async def ask() -> list[tuple[str, bool, str]]:
             works = [(name, True, await adapter.check())]
-            lacking = await adapter.lacking() if isinstance(adapter, Inspects) else ()
+            lacking = [*await adapter.lacking()] if isinstance(adapter, Inspects) else []
+            if name in self._workplaces:
+                lacking += await self._missing(name)
             return [*works, *((name, False, sentence) for sentence in lacking)]
 
         try:
@@ -96,3 +105,17 @@ class Report:
             return [(name, False, f"No answer within {_CHECK_SECONDS:.0f} seconds.")]
         except Exception as problem:
             return [(name, False, f"{type(problem).__name__}: {problem}")]
+
+    async def _missing(self, workspace: str) -> list[str]:
+        """Rooms of the settings that nothing can be posted in."""
+        wanted = {ref.room for ref in self._named if ref.workspace == workspace}
+        if not wanted:
+            return []
+        found = await self._workplaces[workspace].rooms()
+        usable = {name for room, title in found for name in (room, f"#{title}")}
+        others = ", ".join(f"#{title}" for _, title in found[:_MOST_NAMED]) or "none"
+        return [
+            f"The settings name the room {room}, and there is none of that name that the app can post in: add the app "
+            f"there, or correct the name. The app can post in: {others}."
+            for room in sorted(wanted - usable)
+        ]

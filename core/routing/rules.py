@@ -95,6 +95,14 @@ def room_named(name: str) -> RoomRef:
     return RoomRef(workspace=workspace, room=room)
 
 
+def rooms_of(settings: Settings) -> frozenset[RoomRef]:
+    """Every room that the settings name."""
+    names = {settings.default_room, *(name for route in settings.routes for name in route.rooms)}
+    if settings.operators_room:
+        names.add(settings.operators_room)
+    return frozenset(room_named(name) for name in names)
+
+
 def router_for(settings: Settings) -> Router:
     """The rules of the settings, in their order."""
     rules = [

@@ -84,6 +84,8 @@ class Checking:
             return f"The team {name} cannot be read: {problem}"
         if not self._settings.asks_graph:
             return ""
+        if not group:
+            return f"Teams has not told the Graph id of the team {name}: mention the app there once."
         try:
             room = quote(next(iter(channels), team_id), safe="")
             await self._transport.graph(f"/teams/{quote(group, safe='')}/channels/{room}/messages?$top=1")
