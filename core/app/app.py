@@ -44,7 +44,7 @@ from core.outbox.repository import Outbox
 from core.outbox.worker import Worker
 from core.quarantine.models import QuarantineState
 from core.quarantine.repository import Quarantine
-from core.routing.rules import room_named, router_for
+from core.routing.rules import room_named, rooms_of, router_for
 from core.settings.models import Settings
 from core.storage import migrate
 from core.storage.errors import StorageError
@@ -204,7 +204,15 @@ class App:
             probe_seconds=self._probe_seconds,
         )
         self.pruning = Pruning(self.storage, self.quarantine, self.files)
-        self.report = Report(self.storage, self.outbox, self.quarantine, self.troubles, self.bridges, self.workplaces)
+        self.report = Report(
+            self.storage,
+            self.outbox,
+            self.quarantine,
+            self.troubles,
+            self.bridges,
+            self.workplaces,
+            named=rooms_of(settings),
+        )
         self.web = WebServer(
             Parts(
                 settings=settings,
