@@ -224,3 +224,24 @@ async def test_a_new_conversation_goes_where_a_room_is_open(set_stage: Opens) ->
         await visitor.send("message-0. about my order")
         await until(lambda: _shown(stage, 1), "the thread")
         await until(lambda: find(stage, threads(stage)[0], "Shown here because care/#vip cannot be used"), "the reason")
+
+
+async def test_what_agents_do_is_told_late_twice_and_in_the_wrong_order(set_stage: Opens) -> None:
+    """An edit and a delete come before the messages that they are about: the customer has each reply once, as it is."""
+    async with _care(set_stage) as (stage, visitor):
+        opening = await _open(stage, visitor)
+        teams, bea, room = stage.teams, stage.care_bea, stage.customers
+        teams.deliver_twice = True
+        teams.hold_events()
+        first = await teams.person_posts(bea, room, "green tee", opening["id"])
+        second = await teams.person_posts(bea, room, "said too much", opening["id"])
+        await teams.person_posts(bea, room, "// between us", opening["id"])
+        await teams.person_posts(stage.care_omar, room, "and a cup", opening["id"])
+        await teams.person_edits(bea, room, first, "green tea")
+        await teams.person_deletes(bea, room, second)
+        teams.release_events("reversed")
+        await visitor.until(lambda: len(visitor.texts(mine=False)) >= 2)
+        await teams.idle()
+        await settled(stage)
+        assert visitor.texts(mine=False) == ["green tea", "and a cup"]
+        assert (await stage.app.status())["quarantined"] == 0
