@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -21,6 +22,9 @@ from core.outbox.jobs import Done, Job
 from core.routing import rooms
 
 log = structlog.get_logger(__name__)
+
+#: Rooms and accounts that one alert counts up.
+_MOST_NAMED = 5
 
 
 class AsideHandler(JobHandler):
@@ -91,8 +95,10 @@ class AlertHandler(AsideHandler):
         facts = () if whole else (Fact(label="What", value=job.payload["text"]),)
         over = job.payload.get("over", False)
         title = "Something works again" if over else "Something does not work"
-        source = await self._context.storage.read(partial(_readable, source=job.payload["source"]))
-        card = Card(title=title, status=source, status_emoji="✅" if over else "⚠️", facts=facts)
+        # A job of an earlier version names one source.
+        sources = job.payload.get("sources") or [job.payload["source"]]
+        status = await self._context.storage.read(partial(_readable, sources=sources))
+        card = Card(title=title, status=status, status_emoji="✅" if over else "⚠️", facts=facts)
         try:
             await workplace.open_thread(await room_by_name(workplace, self._room(job)), card, post)
         except DestinationUnavailable as closed:
@@ -111,7 +117,11 @@ class AlertHandler(AsideHandler):
         return RoomRef(workspace=job.scope, room=job.payload["room"])
 
 
-def _readable(connection: Connection, source: str) -> str:
-    """An account or workspace as it is called; a room by its name, where that is known."""
-    workspace, _, room = source.partition("/")
-    return rooms.full_name(connection, RoomRef(workspace=workspace, room=room)) if room else source
+def _readable(connection: Connection, sources: Sequence[str]) -> str:
+    """Accounts and workspaces as they are called; rooms by their names, where those are known."""
+    named = []
+    for source in sources[:_MOST_NAMED]:
+        workspace, _, room = source.partition("/")
+        named.append(rooms.full_name(connection, RoomRef(workspace=workspace, room=room)) if room else source)
+    more = len(sources) - len(named)
+    return f"{', '.join(named)} and {more} more" if more else ", ".join(named)
