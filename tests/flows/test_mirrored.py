@@ -24,8 +24,15 @@ from tests.flows.conftest import settled, until
 from tests.flows.reading_teams import installed
 
 BOTH = ("shop/#support", "care/#customers")
+#: Slack takes one post a second in a room, so each story has rooms of its own.
+ROOMS = 7
+ROUTES = "\n".join(
+    f'[[routes]]\nname = "r{number}"\nrooms = ["shop/#r{number}", "care/#r{number}"]\n'
+    f'when = {{ words = ["room-{number}."] }}'
+    for number in range(ROOMS)
+)
 #: Conversations about an order are shown in Slack alone, until somebody mirrors them.
-ALONE = '[[routes]]\nname = "orders"\nrooms = ["shop/#support"]\nwhen = { words = ["order"] }'
+ALONE = '[[routes]]\nname = "orders"\nrooms = ["shop/#support"]\nwhen = { words = ["order"] }\n'
 _NUMBERS = itertools.count(1)
 
 
@@ -96,13 +103,33 @@ class Pair:
         assert found == dict.fromkeys(texts, (1, 1))
 
 
+class Both(Stage):
+    """Pairs of rooms that show the same."""
+
+    def _furnish(self) -> None:
+        super()._furnish()
+        self._turns = itertools.cycle(range(ROOMS))
+        self._here = [self.slack.add_channel(f"r{number}", members=[self.bea, self.omar]) for number in range(ROOMS)]
+        for room in self._here:
+            self.slack.invite_bot(room)
+
+    def _furnish_teams(self) -> None:
+        super()._furnish_teams()
+        self._there = [self.teams.add_channel(self.team, f"r{number}") for number in range(ROOMS)]
+
+    def turn(self) -> tuple[str, str, str]:
+        """Words that open a thread in both rooms of a pair, and the rooms."""
+        number = next(self._turns)
+        return f"Good morning from room-{number}.", self._here[number], self._there[number]
+
+
 @pytest.fixture(scope="module")
-async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Both]:
     """One for all that need no other: every story brings a customer of its own."""
     options = Options(
-        hold_seconds=0.0, limits=False, teams=True, rooms=BOTH, channels=("webchat", "telegram"), extra=ALONE
+        hold_seconds=0.0, limits=False, teams=True, rooms=BOTH, channels=("webchat", "telegram"), extra=ALONE + ROUTES
     )
-    async with Stage(tmp_path_factory.mktemp("both"), options) as stage:
+    async with Both(tmp_path_factory.mktemp("both"), options) as stage:
         await installed(stage)
         yield stage
 
@@ -111,21 +138,24 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]
 async def _pair(stage: Stage, customer: Customer | None = None) -> AsyncIterator[Pair]:
     """A customer, by default a new one on Telegram, has said good morning."""
     customer = customer or TelegramCustomer(stage.telegram, f"Wilma{next(_NUMBERS)}")
-    first = "Good morning"
-    slack = SlackOffice(stage, stage.support)
-    teams = TeamsOffice(stage, stage.customers, stage.care_omar)
+    turn = stage.turn() if isinstance(stage, Both) else ("Good morning", stage.support, stage.customers)
+    first, here, there = turn
+    slack, teams = SlackOffice(stage, here), TeamsOffice(stage, there, stage.care_omar)
     await customer.writes(first)
-    found = [
-        await until(lambda office=office: office.thread_of(customer.name), "a thread") for office in (slack, teams)
-    ]
-    here, there = (Side(office=office, thread=thread) for office, thread in zip((slack, teams), found, strict=True))
-    pair = Pair(stage=stage, customer=customer, slack=here, teams=there)
+    slack_thread = await until(lambda: slack.thread_of(customer.name), "the thread in Slack")
+    teams_thread = await until(lambda: teams.thread_of(customer.name), "the thread in Teams")
+    pair = Pair(
+        stage=stage,
+        customer=customer,
+        slack=Side(office=slack, thread=slack_thread),
+        teams=Side(office=teams, thread=teams_thread),
+    )
     await pair.both(first)
     await pair.quiet()
     yield pair
 
 
-async def test_everything_is_in_both_once(shop: Stage) -> None:
+async def test_everything_is_in_both_once(shop: Both) -> None:
     async with _pair(shop) as pair:
         await pair.customer.writes("Where is my kettle?")
         await pair.both("Where is my kettle?")
@@ -157,7 +187,7 @@ async def test_everything_is_in_both_once(shop: Stage) -> None:
             assert "Omar Haddad" in (await pair.slack.stands(words)).author
 
 
-async def test_marks_stand_on_what_an_agent_wrote_and_on_its_copy(shop: Stage) -> None:
+async def test_marks_stand_on_what_an_agent_wrote_and_on_its_copy(shop: Both) -> None:
     async with _pair(shop) as pair:
         post = await pair.teams.says("The answer")
         await pair.arrives("The answer")
@@ -166,7 +196,7 @@ async def test_marks_stand_on_what_an_agent_wrote_and_on_its_copy(shop: Stage) -
         await until(lambda: pair.slack.office.sign(pair.slack.thread, copy.post) is Sign.DELIVERED, "and in Slack")
 
 
-async def test_what_is_changed_changes_in_both_and_at_the_customers(shop: Stage) -> None:
+async def test_what_is_changed_changes_in_both_and_at_the_customers(shop: Both) -> None:
     async with _pair(shop) as pair:
         post = await pair.teams.says("We have green tee")
         await pair.arrives("green tee")
@@ -187,7 +217,7 @@ async def test_what_is_changed_changes_in_both_and_at_the_customers(shop: Stage)
         await pair.once("We have green tea")
 
 
-async def test_what_the_customer_changes_changes_in_both(shop: Stage) -> None:
+async def test_what_the_customer_changes_changes_in_both(shop: Both) -> None:
     async with _pair(shop) as pair:
         ref = await pair.customer.writes("I want too cups")
         await pair.both("I want too cups")
@@ -196,7 +226,7 @@ async def test_what_the_customer_changes_changes_in_both(shop: Stage) -> None:
         await pair.once("I want two cups")
 
 
-async def test_reactions_quotes_and_pictures(shop: Stage) -> None:
+async def test_reactions_quotes_and_pictures(shop: Both) -> None:
     async with _pair(shop) as pair:
         await pair.customer.writes("Is there one in blue?")
         await pair.both("Is there one in blue?")
@@ -229,7 +259,7 @@ def _reactions(pair: Pair, seen: Seen) -> set[str]:
     return {one["name"] for post in posts if post["ts"] == seen.post for one in post.get("reactions", [])}
 
 
-async def test_one_owner_and_one_state(shop: Stage) -> None:
+async def test_one_owner_and_one_state(shop: Both) -> None:
     async with _pair(shop) as pair:
         await pair.teams.office.presses(pair.teams.thread, "Claim")
         await pair.cards_say("Claimed by Omar Haddad")
@@ -252,7 +282,7 @@ async def test_one_owner_and_one_state(shop: Stage) -> None:
         assert pair.customer.texts() == []
 
 
-async def test_mirrored_later_by_the_action(shop: Stage) -> None:
+async def test_mirrored_later_by_the_action(shop: Both) -> None:
     """From Slack to Teams, with what was said so far; and what is shown there cannot be mirrored again."""
     customer = TelegramCustomer(shop.telegram, f"Wilma{next(_NUMBERS)}")
     slack = SlackOffice(shop, shop.support)
@@ -342,7 +372,7 @@ def _last(post: Seen) -> str:
     return post.text.split()[-1]
 
 
-async def test_one_answer_is_slow_and_lost_on_one_side(shop: Stage) -> None:
+async def test_one_answer_is_slow_and_lost_on_one_side(shop: Both) -> None:
     """Found through Graph, so the copy stands once."""
     async with _pair(shop) as pair:
         shop.teams.faults.order("reply", Fault(drop="after"))
