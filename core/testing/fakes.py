@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -45,7 +46,7 @@ __all__ = [
 
 @contextmanager
 def installed(*specs: BridgeSpec[Any] | WorkplaceSpec[Any]) -> Iterator[None]:
-    """Discovery finds these too, as if distributions had brought them."""
+    """Discovery finds these too, as if distributions had brought them, in place of folders of the same name."""
     given: dict[str, list[EntryPoint]] = {discovery.BRIDGES.group: [], discovery.WORKPLACES.group: []}
     for spec in specs:
         kind = discovery.BRIDGES if isinstance(spec, BridgeSpec) else discovery.WORKPLACES
@@ -55,7 +56,13 @@ def installed(*specs: BridgeSpec[Any] | WorkplaceSpec[Any]) -> Iterator[None]:
     def found(*, group: str) -> list[EntryPoint]:
         return [*given.get(group, ()), *entry_points(group=group)]
 
-    with patch.object(discovery, "entry_points", found):
+    names = {point.name for points in given.values() for point in points}
+    folders = discovery._folders
+
+    def others(package: str) -> Iterator[Path]:
+        return (path for path in folders(package) if path.name not in names)
+
+    with patch.object(discovery, "entry_points", found), patch.object(discovery, "_folders", others):
         yield
 
 
