@@ -29,10 +29,10 @@ class Whispers:
     async def tell(self, thread: ThreadRef, agent_id: str, words: str, actions: Sequence[Action] = ()) -> None:
         """Raises as `Bridge.send` what may be tried again; words that cannot be told at all are logged."""
         drawn = render.private(words, actions, thread)
-        place = await self._directory.place(thread.room)
         # https://learn.microsoft.com/microsoftteams/platform/agents-in-teams/targeted-messages: a preview feature.
         targeted = {**drawn, "recipient": {"id": agent_id, "isTargeted": True}}
         try:
+            place = await self._directory.place(thread.room)
             await self._transport.post(
                 place.service_url, conversation(thread.room, thread.thread), targeted, targeted=True
             )

@@ -9,6 +9,7 @@ from core.contracts.places import RoomRef
 from core.contracts.posts import Queue
 from core.contracts.workplace import RoomChange, Standing
 from plugins.teams import WORKPLACE
+from tests.contract.peers.teams import words
 from tests.plugins.core_around import Inbox, runtime
 from tests.plugins.fake_desk import FakeDesk
 from tests.plugins.slack_peer import CARD, post
@@ -207,3 +208,14 @@ async def test_who_left_the_team_is_an_outsider_at_once(here: Peer) -> None:
     await here.teams.remove_member(here.team, here.bea)
     await here.settle()
     assert (await here.workplace.agent(here.bea)).standing is Standing.OUTSIDER
+
+
+async def test_private_words_about_a_channel_that_is_gone_reach_her(here: Peer) -> None:
+    thread = await here.open()
+    await here.teams.delete_channel(here.room)
+    await here.settle()
+    await here.workplace.whisper(thread, here.bea, "Not sent: the customer has blocked us.")
+    assert "Not sent: the customer has blocked us." in words(here.teams.chat(here.bea)[-1])
+    await here.teams.uninstall(here.team)
+    await here.settle()
+    await here.workplace.whisper(thread, here.bea, "Nobody can be told this, and nothing breaks.")
