@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ import aiohttp
 
 from core.cards.drawing import Drawer
 from core.contracts.bridge import Accepted, Runtime, TranscriptItem
-from core.contracts.content import StoredFile
+from core.contracts.content import Capabilities, StoredFile
 from core.contracts.workplace import WorkplaceRuntime
 from core.conversations import transcript
 from core.outbox.jobs import NewJob
@@ -33,6 +33,7 @@ class Lender:
     files: FileStore
     secrets: Secrets
     drawer: Drawer
+    capabilities: Mapping[str, Capabilities]
     public_url: str
     trouble: Callable[[str, str | None], None]
     take: Callable[[str, bytes], Awaitable[Sequence[Accepted]]]
@@ -78,6 +79,7 @@ class Lender:
                 cursor=cursor,
                 limit=limit,
                 attachment=self.drawer.attachment,
+                capabilities=self.capabilities.get(account),
             )
         )
 

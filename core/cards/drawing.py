@@ -14,11 +14,12 @@ from core.contracts.actions import ActionId
 from core.contracts.bridge import Files
 from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.posts import Action, Author, Post, QuotePreview, Tone
-from core.contracts.text import from_json, from_plain, plain, preview
+from core.contracts.text import from_json, from_plain, offer_from_json, plain, preview
 from core.contracts.workplace import WorkplaceCapabilities
 from core.conversations import repository, threads
-from core.conversations.cutting import file_part, post_parts, shown
+from core.conversations.cutting import file_part, post_parts, shown, thread_body
 from core.conversations.models import Direction, Message, StoredAttachment
+from core.conversations.presenting import choices_of
 from core.conversations.threads import ThreadLink
 
 
@@ -67,14 +68,15 @@ class Drawer:
                 return Content()
             found = next((a for a in attachments if file_part(a.position) == part), None)
             return Content(attachments=(self.attachment(found),)) if found else None
-        parts = post_parts(from_json(message.body), self._workspaces[link.workspace])
+        parts = post_parts(thread_body(message), self._workspaces[link.workspace])
         if part >= len(parts):
             return None
         text = parts[part]
+        offered = choices_of(offer_from_json(message.offer)) if message.offer and part == len(parts) - 1 else ()
         if not text and attachments:
             names = ", ".join(attachment.name for attachment in attachments[:5])
             text = from_plain(f"📎 {names}")
-        return Content(body=text)
+        return Content(body=text, choices=offered)
 
     def attachment(self, stored: StoredAttachment) -> Attachment:
         """An attachment as adapters see it: with its file, or with the reason why there is none."""
@@ -116,7 +118,7 @@ class Drawer:
         )
 
     def _actions(self, connection: Connection, link: ThreadLink, message: Message, part: int) -> tuple[Action, ...]:
-        body = from_json(message.body)
+        body = thread_body(message)
         last = len(post_parts(body, self._workspaces[link.workspace])) - 1
         if part != last or message.deleted_at is not None:
             return ()

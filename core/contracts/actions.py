@@ -40,3 +40,17 @@ class ActionId(StrEnum):
     #: Shows the customer what the card knows, privately: `!who`.
     WHO = "who"
     HELP = "help"
+
+
+#: Those that put something on its way to the customer.
+SENDING = frozenset(
+    {
+        ActionId.REPLY,
+        ActionId.CORRECT,
+        ActionId.RETRY,
+        ActionId.RESEND,
+        ActionId.TEMPLATE,
+        ActionId.SWITCH,
+        ActionId.VERIFY,
+    }
+)

@@ -147,6 +147,8 @@ class CardLimits:
     label: int = 20
     #: It needs a picture on each.
     pictures: bool = False
+    #: The words stand above the cards in the same message; False: they go out before it.
+    with_text: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

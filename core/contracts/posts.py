@@ -26,6 +26,8 @@ class Tone(StrEnum):
 class FieldKind(StrEnum):
     RICH_TEXT = "rich_text"
     TEXT = "text"
+    #: Bare text of several lines.
+    LINES = "lines"
     SELECT = "select"
 
 

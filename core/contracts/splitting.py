@@ -78,7 +78,8 @@ def _last(borders: list[int], end: int) -> int:
 class _Splitter:
     """A document seen as one string of visible text, with the places where it may be cut."""
 
-    def __init__(self, document: Document, *, limit: int, unit: TextUnit, render: Render) -> None:
+    def __init__(self, document: Document, *, limit: int, unit: TextUnit, render: Render, fewest: bool) -> None:
+        self._fewest = fewest
         self._blocks = document.blocks
         self._limit = limit
         self._unit = unit
@@ -202,8 +203,14 @@ class _Splitter:
         return best
 
     def _border(self, start: int, end: int) -> int:
-        """The most natural place to cut at or before `end`, without leaving the part half empty."""
+        """The most natural place to cut at or before `end`, without leaving the part half empty.
+
+        For the fewest parts, without leaving it emptier than the last of them would be.
+        """
         half = start + (end - start) // 2
+        if self._fewest:
+            left, most = self._total - start, end - start
+            half = max(half, start + left - (-(-left // most) - 1) * most - 1)
         block = _last(self._block_starts, end)
         if block > half:
             return block
@@ -262,12 +269,15 @@ class _Splitter:
             start = self._skip(end)
 
 
-def split(document: Document, *, limit: int, unit: TextUnit, render: Render = plain) -> list[Document]:
+def split(
+    document: Document, *, limit: int, unit: TextUnit, render: Render = plain, fewest: bool = False
+) -> list[Document]:
     """`document` in parts whose rendered text fits `limit`; none if it is empty.
 
     Cuts are made between blocks, else lines, sentences, words or visible characters, and never inside a link, a mention
     or a code span that fits on its own. No visible text is lost or repeated; white space at a cut is dropped. Only
-    where a single character cannot fit is a part longer than `limit`. `render` should grow with what it is given.
+    where a single character cannot fit is a part longer than `limit`. `render` should grow with what it is given. With
+    `fewest`, a border that a reader minds less is passed over where it would cost one part more.
     """
     if limit < 1:
         raise ValueError(f"A part of {limit} units holds no text. Give a limit of at least 1.")
@@ -275,4 +285,4 @@ def split(document: Document, *, limit: int, unit: TextUnit, render: Render = pl
         return []
     if measure(render(document), unit) <= limit:
         return [document]
-    return list(_Splitter(document, limit=limit, unit=unit, render=render).parts())
+    return list(_Splitter(document, limit=limit, unit=unit, render=render, fewest=fewest).parts())

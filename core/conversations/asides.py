@@ -36,8 +36,9 @@ class Asides(Departures):
         outbox: Outbox,
         channels: Mapping[str, Capabilities],
         workspaces: Mapping[str, WorkplaceCapabilities],
+        titles: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(outbox, channels)
+        super().__init__(outbox, channels, titles)
         self._workspaces = workspaces
 
     def _links(self, connection: Connection, conversation_id: UUID) -> list[ThreadLink]:
@@ -146,6 +147,21 @@ class Asides(Departures):
                 scope=thread.workspace,
                 expires_at=now + _WHISPER_LIFE,
                 priority=_NOTICE,
+            ),
+        )
+
+    def watch_window(self, connection: Connection, address_id: UUID, at: datetime) -> None:
+        """Looks at that time whether a card tells the reply window as it is."""
+        self._outbox.add(
+            connection,
+            NewJob(
+                key=f"window:{address_id}:{at.isoformat()}",
+                op="window",
+                payload={"address": str(address_id)},
+                lane=f"window:{address_id}",
+                scope="threadbridge",
+                not_before=at,
+                priority=_LATER,
             ),
         )
 

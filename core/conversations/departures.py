@@ -13,9 +13,8 @@ from sqlalchemy import Connection
 from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Capabilities
 from core.contracts.errors import TemporaryFailure
-from core.contracts.text import from_json
 from core.conversations import buckets, inbox, repository
-from core.conversations.cutting import pieces
+from core.conversations.cutting import pieces_of
 from core.conversations.models import Direction, Message
 from core.outbox.jobs import NewJob, Status
 from core.outbox.repository import Outbox
@@ -28,13 +27,20 @@ FILES_WAIT = timedelta(minutes=2)
 class Departures:
     """Adds and changes the jobs of what leaves; every method takes the transaction it belongs to."""
 
-    def __init__(self, outbox: Outbox, channels: Mapping[str, Capabilities]) -> None:
+    def __init__(
+        self, outbox: Outbox, channels: Mapping[str, Capabilities], titles: Mapping[str, str] | None = None
+    ) -> None:
         self._outbox = outbox
         self._channels = channels
+        self._titles = titles or {}
 
     def capabilities(self, account: str) -> Capabilities | None:
         """None: the account has left the settings."""
         return self._channels.get(account)
+
+    def title(self, account: str) -> str:
+        """The channel of an account as people call it."""
+        return self._titles.get(account, account)
 
     def send(self, connection: Connection, message: Message, now: datetime) -> None:
         """Sends a reply, piece by piece, after its hold and after its files are here."""
@@ -42,7 +48,7 @@ class Departures:
         attachments = repository.attachments_of(connection, message.id)
         waiting = any(attachment.pending for attachment in attachments)
         not_before = max(filter(None, [message.hold_until, now + FILES_WAIT if waiting else None]), default=None)
-        for number in range(len(pieces(from_json(message.body), attachments, capabilities))):
+        for number in range(len(pieces_of(message, attachments, capabilities))):
             self._outbox.add(
                 connection,
                 self._send_job(
@@ -110,7 +116,7 @@ class Departures:
         if capabilities is None:
             return True
         attachments = repository.attachments_of(connection, message.id)
-        count = len(pieces(from_json(message.body), attachments, capabilities))
+        count = len(pieces_of(message, attachments, capabilities))
         return count <= 1 or (
             message.status is not DeliveryStatus.FAILED and len(repository.pieces(connection, message.id)) >= count
         )

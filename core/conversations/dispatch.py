@@ -18,10 +18,10 @@ from sqlalchemy import Connection
 from core.contracts.places import PostRef, RoomRef
 from core.contracts.posts import Action, Tone
 from core.contracts.richtext import Document
-from core.contracts.text import from_json, from_plain, is_empty, plain, to_json
+from core.contracts.text import from_plain, is_empty, plain, to_json
 from core.conversations import buckets, repository, threads
 from core.conversations.asides import Asides
-from core.conversations.cutting import file_part, post_parts
+from core.conversations.cutting import file_part, post_parts, thread_body
 from core.conversations.departures import FILES_WAIT
 from core.conversations.models import Direction, Message, StoredAttachment
 from core.conversations.threads import ThreadLink
@@ -130,7 +130,7 @@ class Dispatcher(Asides):
         """`opens`: the thread may open with this message."""
         capabilities = self._workspaces[link.workspace]
         attachments = repository.attachments_of(connection, message.id)
-        body = from_json(message.body)
+        body = thread_body(message)
         parts = list(range(len(post_parts(body, capabilities))))
         holds = opens and link.thread is None and capabilities.opening_holds_message
         if is_empty(body) and attachments and not holds:
@@ -213,6 +213,14 @@ class Dispatcher(Asides):
             if link.id != except_link:
                 self.say(connection, link, body, key=key, tone=tone, actions=actions)
 
+    def refer(self, connection: Connection, conversation_id: UUID, other_id: UUID, body: Document, *, key: str) -> None:
+        """Says something in every thread of a conversation, ending in a link to where the other one is shown."""
+        others = self._links(connection, other_id)
+        for link in self._links(connection, conversation_id):
+            near = [other for other in others if other.workspace == link.workspace]
+            about = next(iter(near or others), None)
+            self.say(connection, link, body, key=key, tone=Tone.NOTICE, about=about)
+
     def say(
         self,
         connection: Connection,
@@ -282,7 +290,7 @@ class Dispatcher(Asides):
         self.may_leave(connection, message, now)
         for link in self._links(connection, message.conversation_id):
             attachments = repository.attachments_of(connection, message.id)
-            parts = list(range(len(post_parts(from_json(message.body), self._workspaces[link.workspace]))))
+            parts = list(range(len(post_parts(thread_body(message), self._workspaces[link.workspace]))))
             for part in [*parts, *(file_part(attachment.position) for attachment in attachments)]:
                 self._outbox.amend(connection, f"post:{link.id}:{message.id}:{part}", not_before=now)
 

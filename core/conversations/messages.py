@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,8 @@ from core.contacts import repository as contacts
 from core.contacts.models import Address
 from core.contracts.bridge import DeliveryStatus, MessageReceived
 from core.contracts.content import Attachment, Content
-from core.contracts.text import file_name, line, normalise, to_json
+from core.contracts.templates import TemplateUse
+from core.contracts.text import file_name, line, normalise, offer_to_json, to_json
 from core.contracts.workplace import AgentProfile
 from core.conversations import events, repository
 from core.conversations.events import Fact
@@ -41,8 +43,10 @@ class MessageService:
         now: datetime,
         *,
         rank: int | None,
+        choice: Mapping[str, str] | None = None,
+        follow: bool = True,
     ) -> Message | None:
-        """Stores a customer's message; None: it is stored already."""
+        """Stores a customer's message; None: it is stored already. `follow`: replies go where it came from."""
         quote = self._quoted(connection, address.account, event.quote, current.id)
         cursor = contacts.next_cursor(connection, address.id)
         values = {
@@ -62,6 +66,7 @@ class MessageService:
             "cursor": cursor,
             "position": cursor,
             "rank": rank,
+            "choice": dict(choice) if choice else None,
             "at": event.at,
             "created_at": now,
         }
@@ -78,7 +83,7 @@ class MessageService:
         changes: dict[str, Any] = {"last_in_at": max(now, current.last_in_at)}
         if event.subject and not current.subject:
             changes["subject"] = line(event.subject, limit=500)
-        if address.contact_id == current.contact_id and address.id != current.address_id:
+        if follow and address.id != current.address_id:
             changes["address_id"] = address.id
             events.about(connection, Fact.SWITCHED_CHANNEL, current.id, now, CUSTOMER, {"account": address.account})
         repository.change_conversation(connection, current.id, **changes)
@@ -98,11 +103,15 @@ class MessageService:
         hold_until: datetime | None,
         at: datetime,
         now: datetime,
+        template: TemplateUse | None = None,
     ) -> Message:
         """Stores an agent's reply to the address the customer used last."""
         address = contacts.address_by_id(connection, current.address_id)
         message = self._own(connection, current, address, agent, content, Direction.OUT, quote_id, hold_until, at, now)
-        self._replied(connection, current, address, agent, message.id, now)
+        if template is not None:
+            repository.change_message(connection, message.id, template=asdict(template))
+            message = repository.message(connection, message.id)
+        self._replied(connection, current, address, agent, message, now)
         return message
 
     def _replied(
@@ -111,12 +120,16 @@ class MessageService:
         current: Conversation,
         address: Address,
         agent: AgentProfile,
-        message_id: UUID,
+        message: Message,
         now: datetime,
     ) -> None:
         repository.change_conversation(connection, current.id, last_out_at=now)
+        if message.offer is not None:
+            contacts.change_address(connection, address.id, {"offered_at": now})
         data = {"account": address.account}
-        events.about(connection, Fact.REPLIED, current.id, now, actor(agent), data, message_id=message_id)
+        if message.template is not None:
+            data["template"] = message.template["name"]
+        events.about(connection, Fact.REPLIED, current.id, now, actor(agent), data, message_id=message.id)
 
     def noted(
         self,
@@ -167,7 +180,7 @@ class MessageService:
             position=cursor,
             at=now,
         )
-        self._replied(connection, current, address, agent, message.id, now)
+        self._replied(connection, current, address, agent, message, now)
         return repository.message(connection, message.id)
 
     def again(
@@ -207,6 +220,7 @@ class MessageService:
             "author_name": line(agent.name, limit=200),
             "author_avatar_url": agent.avatar_url[:2000],
             "body": to_json(content.body),
+            "offer": offer_to_json(content) or None,
             "quote_id": quote_id,
             "status": DeliveryStatus.QUEUED.value,
             "cursor": cursor,

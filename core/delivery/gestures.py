@@ -1,4 +1,4 @@
-"""Hands accepted events to whom they are for, when their time has come, and ends snoozes."""
+"""Hands accepted events to whom they are for, when their time has come; ends snoozes, and watches reply windows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from core.contacts import repository as contacts
 from core.contracts.errors import FailureReason, PermanentFailure
 from core.contracts.text import from_plain
-from core.conversations import repository
+from core.conversations import reaching, repository
 from core.conversations.models import State
 from core.conversations.service import SYSTEM
 from core.delivery.handler import Context, JobHandler
@@ -41,6 +42,26 @@ class EarlyHandler(JobHandler):
     async def deliver(self, job: Job) -> Done:
         await self._context.take(job.payload["account"], base64.b64decode(job.payload["raw"]))
         return Done()
+
+
+class WindowHandler(JobHandler):
+    """Redraws the card of a conversation whose reply window is about to close, or has, and looks again later."""
+
+    async def deliver(self, job: Job) -> Done:
+        return Done(work=partial(self._look, job=job))
+
+    def _look(self, connection: Connection, job: Job) -> None:
+        address = contacts.address_by_id(connection, UUID(job.payload["address"]))
+        current = repository.open_conversation(connection, address.contact_id)
+        capabilities = self._context.dispatcher.capabilities(address.account)
+        now = self._context.storage.now(connection)
+        if capabilities is None:
+            return
+        if current is not None and current.address_id == address.id:
+            self._context.dispatcher.refresh_card(connection, current.id, now)
+        due = reaching.next_look(address, capabilities, now)
+        if due is not None:
+            self._context.dispatcher.watch_window(connection, address.id, due)
 
 
 class WakeHandler(JobHandler):

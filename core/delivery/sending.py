@@ -26,11 +26,14 @@ from core.contracts.content import Attachment, Content
 from core.contracts.errors import FailureReason, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from core.contracts.posts import Tone
 from core.contracts.richtext import Document, document
+from core.contracts.templates import TemplateUse
 from core.contracts.text import from_json, from_plain, plain, preview
 from core.contracts.workplace import Sign
 from core.conversations import failures, repository
-from core.conversations.cutting import Piece, pieces
-from core.conversations.models import Conversation, Message
+from core.conversations.cutting import Piece, pieces_of
+from core.conversations.models import Message
+from core.conversations.reaching import Reach, reach
+from core.conversations.service import automated
 from core.delivery.handler import Context, JobHandler, message_id
 from core.outbox.jobs import Done, Job
 
@@ -50,6 +53,16 @@ class CustomerHandler(JobHandler):
             )
         return bridge
 
+    def _reach(self, connection: Connection, message: Message) -> Reach | None:
+        """None: the account has left the settings."""
+        info = self._context.channels.get(message.account)
+        if info is None:
+            return None
+        address = contacts.address_by_id(connection, message.address_id)
+        now = self._context.storage.now(connection)
+        category = message.template["category"] if message.template else None
+        return reach(address, info.capabilities, now, person=not automated(message), template=category)
+
     def outbound(
         self, connection: Connection, message: Message, piece: Piece, number: int, key: str
     ) -> OutboundMessage:
@@ -61,11 +74,13 @@ class CustomerHandler(JobHandler):
         if quoted is not None and not _may_read(quoted, message):
             quoted = None
         external = quoted.external_id if quoted and quoted.account == message.account else None
+        allowed = self._reach(connection, message)
+        human = allowed is not None and allowed.human
         history = repository.vendor_history(connection, message.conversation_id, message.account)
         return OutboundMessage(
             key=key,
             recipient=_recipient(connection, address),
-            content=Content(body=body, attachments=files),
+            content=Content(body=body, attachments=files, choices=piece.choices, cards=piece.cards),
             text=plain(body),
             quote=ExternalId(external) if external else None,
             quote_text=preview(from_json(quoted.body), 200) if quoted else "",
@@ -75,6 +90,9 @@ class CustomerHandler(JobHandler):
             agent_name=message.author_name,
             agent_avatar_url=message.author_avatar_url,
             message_id=str(message.id),
+            automated=automated(message),
+            human=human,
+            template=TemplateUse(**message.template) if message.template else None,
         )
 
     def _carried(
@@ -124,7 +142,7 @@ class SendHandler(CustomerHandler):
         if number >= len(pieces) or (message.deleted_at is not None and not asking):
             return message, None
         if not asking:
-            self._may_send(connection, message, repository.conversation(connection, message.conversation_id))
+            self._may_send(connection, message)
         # The key is the job's own: after an edit the vendor must still be asked about what was sent before it.
         return message, self.outbound(connection, message, pieces[number], number, job.key)
 
@@ -141,17 +159,19 @@ class SendHandler(CustomerHandler):
                 f"The account {message.account} is no longer in the settings.", reason=FailureReason.MISCONFIGURED
             )
         attachments = repository.attachments_of(connection, message.id)
-        return pieces(from_json(message.body), attachments, info.capabilities)
+        return pieces_of(message, attachments, info.capabilities)
 
-    def _may_send(self, connection: Connection, message: Message, conversation: Conversation) -> None:
-        info = self._context.channels.get(message.account)
-        window = info.capabilities.reply_window if info else None
-        now = self._context.storage.now(connection)
-        if info is not None and window is not None and now > conversation.last_in_at + window:
+    def _may_send(self, connection: Connection, message: Message) -> None:
+        """Checked again at the last moment: she may have opted out, the window closed, or contacts been split."""
+        conversation = repository.conversation(connection, message.conversation_id)
+        address = contacts.address_by_id(connection, message.address_id)
+        if not contacts.same_person(connection, address.contact_id, conversation.contact_id):
             raise PermanentFailure(
-                f"{info.title} allows replies only for {window} after the customer's last message.",
-                reason=FailureReason.WINDOW_CLOSED,
+                "It was written to somebody who turned out to be another customer.", reason=FailureReason.POLICY
             )
+        found = self._reach(connection, message)
+        if found is not None and found.reason is not None:
+            raise PermanentFailure(found.sentence, reason=found.reason)
 
     def _sent(self, connection: Connection, message_id: UUID, number: int, external_id: ExternalId) -> None:
         message = repository.message(connection, message_id)
@@ -214,7 +234,7 @@ class ChangeHandler(CustomerHandler):
             sent = {0: message.external_id}
         capabilities = self._context.channels[message.account].capabilities
         attachments = repository.attachments_of(connection, message.id)
-        parts = pieces(from_json(message.body), attachments, capabilities)
+        parts = pieces_of(message, attachments, capabilities)
         outbound = [
             self.outbound(connection, message, piece, number, f"{job.key}:{number}")
             for number, piece in enumerate(parts)

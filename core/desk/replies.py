@@ -15,19 +15,20 @@ from core.contracts.bridge import DeliveryStatus
 from core.contracts.content import Attachment, Content, MediaKind
 from core.contracts.places import PostRef, ThreadRef
 from core.contracts.posts import Action
-from core.contracts.text import from_json, from_plain, is_empty, preview
+from core.contracts.templates import TemplateUse
+from core.contracts.text import from_json, is_empty, offer_from_json, preview
 from core.contracts.workplace import AgentProfile, Sign
-from core.conversations import repository, threads
-from core.conversations.cutting import pieces
+from core.conversations import repository, steps, threads
+from core.conversations.cutting import pieces, pieces_of
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.models import Conversation, Direction, Message, State
 from core.conversations.service import ConversationService, actor
 from core.conversations.threads import ThreadLink
+from core.desk.preflight import Checked, check
 
 #: Vendors deliver events of one moment in any order; a reply waits at least this long.
 SETTLE = timedelta(milliseconds=300)
-_DECIDED = "Nothing to do: that message is not waiting for a decision any more."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +76,16 @@ class Replies:
         post: PostRef | None,
         quote: PostRef | None = None,
         hold: bool = True,
+        template: TemplateUse | None = None,
     ) -> Message | None:
         """Stores a reply and its delivery; None: refused, the agent was told why, and nothing leaves."""
-        refusal, warnings = self._preflight(connection, where, content)
-        if refusal:
-            if not is_empty(content.body) or content.attachments:
+        checked = self._preflight(connection, where, content, template)
+        if checked.refusal:
+            kept = None
+            if template is None and (not is_empty(content.body) or content.attachments):
                 # A private word may be missed: the words stay, and the mark of a note says that they did not leave.
-                self.note(connection, where, content, at=at, post=post)
-            self.tell(connection, where, f"Not sent: {refusal}")
+                kept = self.note(connection, where, content, at=at, post=post)
+            self._refuse(connection, where, checked, kept)
             return None
         conversation = self._hold_open(connection, where)
         message = self._messages.replied(
@@ -94,11 +97,28 @@ class Replies:
             hold_until=where.now + self._hold if hold else None,
             at=at,
             now=where.now,
+            template=template,
         )
         self._place(connection, where, message, post)
         self._dispatcher.send(connection, message, where.now)
-        self._answered(connection, where, conversation, warnings)
+        self._answered(connection, where, conversation, checked.warnings)
         return message
+
+    def _refuse(self, connection: Connection, where: Where, checked: Checked, kept: Message | None) -> None:
+        """Tells the agent why nothing left, with what she can do instead; `kept`: words that she can do it with."""
+        actions: tuple[Action, ...] = ()
+        if checked.reason is not None:
+            address = contacts.address_by_id(connection, where.conversation.address_id)
+            actions = steps.instead(
+                connection,
+                self._dispatcher,
+                where.conversation,
+                address,
+                checked.reason,
+                where.now,
+                message_id=kept.id if kept else None,
+            )
+        self.tell(connection, where, f"Not sent: {checked.refusal}", *actions)
 
     def _quoted(self, connection: Connection, where: Where, quote: PostRef | None) -> UUID | None:
         """What an agent quotes is quoted to the customer only if she knows it: no note, nothing of somebody else."""
@@ -142,27 +162,11 @@ class Replies:
             return conversation
         return self._service.reopen(connection, conversation, where.now, actor(where.agent))
 
-    def _preflight(self, connection: Connection, where: Where, content: Content) -> tuple[str, list[str]]:
-        """Why it cannot be sent, or what will look different at the customer's."""
+    def _preflight(
+        self, connection: Connection, where: Where, content: Content, template: TemplateUse | None = None
+    ) -> Checked:
         address = contacts.address_by_id(connection, where.conversation.address_id)
-        capabilities = self._dispatcher.capabilities(address.account)
-        if capabilities is None:
-            return f"the account {address.account} is no longer in the settings.", []
-        if is_empty(content.body) and not content.attachments:
-            return "there is nothing in it.", []
-        window = capabilities.reply_window
-        if window is not None and where.now > where.conversation.last_in_at + window:
-            return f"this channel allows replies only for {window} after the customer's last message.", []
-        warnings = []
-        if not is_empty(content.body):
-            count = len(pieces(content.body, [], capabilities))
-            if count > 1:
-                warnings.append(f"Your message is long for this channel: it goes out as {count} messages, in order.")
-        for attachment in content.attachments:
-            limit = capabilities.media.get(attachment.kind)
-            if limit is None or (attachment.size or 0) > limit:
-                warnings.append(f"{attachment.name} is not something this channel carries: it goes out as a link.")
-        return "", warnings
+        return check(address, self._dispatcher.capabilities(address.account), content, where.now, template=template)
 
     def revise(self, connection: Connection, where: Where, message: Message, content: Content | None) -> None:
         """The agent edited or deleted her own post."""
@@ -257,8 +261,10 @@ class Replies:
         if capabilities is None:
             return False
         attachments = repository.attachments_of(connection, message.id)
-        before = pieces(from_json(message.body), attachments, capabilities)
-        return len(pieces(content.body, attachments, capabilities)) == len(before)
+        before = pieces_of(message, attachments, capabilities)
+        after = pieces(content.body, attachments, capabilities, offer_from_json(message.offer))
+        # A template reads as it was approved.
+        return message.template is None and len(after) == len(before)
 
     def send_draft(self, connection: Connection, where: Where, message_id: UUID) -> None:
         """Sends a correction that was offered."""
@@ -266,7 +272,7 @@ class Replies:
         if message is None or message.conversation_id != where.conversation.id:
             return
         if message.direction is Direction.DRAFT:
-            changed = self._release(connection, where, message)
+            changed = self.release(connection, where, message)
             if changed is not None:
                 self._place(connection, where, changed, None)
         else:
@@ -274,25 +280,26 @@ class Replies:
 
     def make_reply(self, connection: Connection, where: Where, message: Message) -> None:
         """A note of the agent's, sent after all."""
-        changed = self._release(connection, where, message)
+        changed = self.release(connection, where, message)
         if changed is not None:
             self._dispatcher.sign(connection, changed, Sign.PENDING)
             self._dispatcher.show_change(connection, changed)
 
-    def _release(self, connection: Connection, where: Where, message: Message) -> Message | None:
+    def release(self, connection: Connection, where: Where, message: Message) -> Message | None:
         """What was kept leaves; None: refused, and the agent was told why."""
         files = tuple(
             Attachment(kind=MediaKind(stored.kind), name=stored.name, size=stored.size)
             for stored in repository.attachments_of(connection, message.id)
         )
-        refusal, warnings = self._preflight(connection, where, Content(body=from_json(message.body), attachments=files))
-        if refusal:
-            self.tell(connection, where, f"Not sent: {refusal}")
+        content = replace(offer_from_json(message.offer), body=from_json(message.body), attachments=files)
+        checked = self._preflight(connection, where, content)
+        if checked.refusal:
+            self._refuse(connection, where, checked, message)
             return None
         conversation = self._hold_open(connection, where)
         changed = self._messages.released(connection, conversation, message, where.agent, where.now)
         self._dispatcher.send(connection, changed, where.now)
-        self._answered(connection, where, conversation, warnings)
+        self._answered(connection, where, conversation, checked.warnings)
         return changed
 
     def _answered(
@@ -303,6 +310,10 @@ class Replies:
         if not conversation.owner:
             self._service.claim(connection, conversation, where.agent, where.now)
         self._dispatcher.refresh_card(connection, conversation.id, where.now)
+
+    def refreshed(self, connection: Connection, where: Where) -> Where:
+        """The place with its conversation as it is now."""
+        return replace(where, conversation=repository.conversation(connection, where.conversation.id))
 
     def make_note(self, connection: Connection, where: Where, message: Message, content: Content | None = None) -> None:
         """A reply that has not left becomes a note, with these words if they changed."""
@@ -338,46 +349,3 @@ class Replies:
             self._dispatcher.sign(connection, changed, Sign.NOTE)
             self.tell(connection, where, f"Restored here, {has}; choose “Send to customer” to send it.")
         self._dispatcher.show_change(connection, changed, except_link=where.link.id)
-
-    def retry(self, connection: Connection, where: Where, message: Message) -> None:
-        """A person decided to send again what failed."""
-        if message.status is not DeliveryStatus.FAILED:
-            self.tell(connection, where, _DECIDED)
-            return
-        # Without a dead job the vendor had taken it, and reported the failure later.
-        afresh = not self._dispatcher.retry(connection, message)
-        changed = self._messages.again(connection, message, where.agent, where.now, afresh=afresh)
-        if afresh:
-            self._dispatcher.send(connection, changed, where.now)
-        self._dispatcher.sign(connection, changed, Sign.PENDING)
-        self._decided(connection, where, changed, "it is sent again")
-
-    def _decided(self, connection: Connection, where: Where, message: Message, what: str) -> None:
-        """The same buttons stand in the other threads: there it is said who pressed them."""
-        words = preview(from_json(message.body), 80) or "a file"
-        self._dispatcher.notice(
-            connection,
-            message.conversation_id,
-            from_plain(f"{where.agent.name} decided about “{words}”: {what}."),
-            key=f"decided:{message.id}:{where.now.isoformat()}",
-            except_link=where.link.id,
-        )
-
-    def arrived(self, connection: Connection, where: Where, message: Message) -> None:
-        """A person knows that a message whose outcome was unknown did arrive."""
-        if message.status is DeliveryStatus.FAILED and self._dispatcher.settle(connection, message):
-            self._messages.advance(connection, message, DeliveryStatus.SENT, where.now)
-            self._dispatcher.sign(connection, message, Sign.DELIVERED)
-            self._decided(connection, where, message, "it arrived")
-        else:
-            self.tell(connection, where, _DECIDED)
-
-    def discard(self, connection: Connection, where: Where, message: Message) -> None:
-        """A person gives up on what failed."""
-        if message.status is not DeliveryStatus.FAILED:
-            self.tell(connection, where, _DECIDED)
-            return
-        self._messages.advance(connection, message, DeliveryStatus.CANCELLED, where.now)
-        self._dispatcher.discard(connection, message)
-        self._decided(connection, where, message, "it is not sent again")
-        self.tell(connection, where, "Discarded: it is not sent again.")

@@ -12,6 +12,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from core.contracts.errors import AdapterError
 from core.contracts.places import PostRef, ThreadRef
+from core.contracts.posts import Form
 from core.contracts.text import plain
 from core.contracts.workplace import AgentProfile, Desk, WorkplaceRuntime
 from plugins.slack.api import SlackApi
@@ -105,12 +106,16 @@ class Listeners:
             if state.get("rich_text_value")
         ]
         words = ""
+        following: Form | None = None
 
         async def act() -> None:
-            nonlocal words
+            nonlocal words, following
             agent = await self._agent(body)
             fields, written = filled_in(view, await self._people.names(mentioned(blocks, "")))
             words = plain(written) if written is not None else ""
+            if asked.continues:
+                following = await self._desk.form(asked.thread, agent, asked.action, asked.value, fields)
+                return
             await self._desk.act(
                 asked.thread, agent, asked.action, asked.value, key=str(view["id"]), fields=fields, text=written
             )
@@ -120,11 +125,15 @@ class Listeners:
         if not done:
             self._begin(self._apologise_later(task, asked.thread, body, lambda: words))
         elif (error := task.exception()) is not None:
-            _log(error)
             first = next(iter(view["state"]["values"]), "")
             if first:
+                _log(error)
                 await ack(response_action="errors", errors={first: _sentence(error)})
                 return
+            self._begin(self._apologise(error, asked.thread, body, words))
+        elif following is not None:
+            await ack(response_action="update", view=modal(following, asked))
+            return
         await ack()
 
     async def send(self, ack: AsyncAck, body: Json) -> None:

@@ -39,6 +39,8 @@ class Asked:
     thread: ThreadRef
     action: str
     value: str
+    #: Another form follows it.
+    continues: bool = False
 
 
 def modal(form: Form, asked: Asked) -> Block:
@@ -48,10 +50,11 @@ def modal(form: Form, asked: Asked) -> Block:
         blocks += rich_text(elements(part))
     blocks += [_input(field) for field in form.fields]
     closes = {"close": plain_text("Cancel"), "submit": plain_text(line(form.submit, limit=MAX_TITLE) or "Send")}
-    if not form.fields:
+    if not form.fields and not form.submit:
         # Something to read: there is nothing to submit.
-        closes = {"close": plain_text(line(form.submit, limit=MAX_TITLE) or "Close")}
-    metadata = [asked.thread.room, asked.thread.thread, asked.action, asked.value]
+        closes = {"close": plain_text("Close")}
+    value = asked.value if form.value is None else form.value
+    metadata = [asked.thread.room, asked.thread.thread, asked.action, value, form.continues]
     return {
         "type": "modal",
         "callback_id": FORM,
@@ -64,8 +67,9 @@ def modal(form: Form, asked: Asked) -> Block:
 
 def asked_for(workspace: str, view: Mapping[str, Any]) -> Asked:
     """What a submitted modal was opened for."""
-    room, thread, action, value = json.loads(view["private_metadata"])
-    return Asked(thread=ThreadRef(workspace=workspace, room=room, thread=thread), action=action, value=value)
+    room, thread, action, value, *more = json.loads(view["private_metadata"])
+    place = ThreadRef(workspace=workspace, room=room, thread=thread)
+    return Asked(thread=place, action=action, value=value, continues=more == [True])
 
 
 def filled_in(view: Mapping[str, Any], names: Names) -> tuple[list[tuple[str, str]], Document | None]:
@@ -154,6 +158,8 @@ def _input(field: FormField) -> Block:
             control["initial_option"] = chosen[0]
     else:
         control = {"type": "plain_text_input", "action_id": "value"}
+        if field.kind is FieldKind.LINES:
+            control["multiline"] = True
         if field.initial:
             control["initial_value"] = cut(field.initial, MAX_INITIAL)
     drawn: Block = {

@@ -38,6 +38,8 @@ class Asked:
     value: str
     #: Of the dialog itself: a second submit of it has the same.
     key: str = ""
+    #: Another form follows it.
+    continues: bool = False
 
 
 def dialog(form: Form, asked: Asked) -> Json:
@@ -68,7 +70,7 @@ def asked_for(workspace: str, data: Mapping[str, object]) -> Asked | None:
     names = ("action", "value", "key", "room", "thread")
     action, value, key, room, thread = (str(data.get(name) or "") for name in names)
     place = ThreadRef(workspace=workspace, room=room, thread=thread)
-    return Asked(thread=place, action=action, value=value, key=key)
+    return Asked(thread=place, action=action, value=value, key=key, continues=data.get("continues") == "yes")
 
 
 def filled_in(data: Mapping[str, object]) -> tuple[list[tuple[str, str]], Document | None]:
@@ -152,13 +154,14 @@ def _task(form: Form, asked: Asked, top: list[Element]) -> Json:
         "version": "1.5",
         "body": body or small("…"),
     }
-    if form.fields:
+    if form.fields or form.submit:
         thread = asked.thread
         data = {
             "tb": FORM,
             "action": asked.action,
-            "value": asked.value,
+            "value": asked.value if form.value is None else form.value,
             "key": asked.key,
+            **({"continues": "yes"} if form.continues else {}),
             "room": thread.room,
             "thread": thread.thread,
         }
@@ -189,7 +192,9 @@ def _input(field: FormField) -> list[Element]:
             drawn["value"] = field.initial
     else:
         drawn |= {"type": "Input.Text", "maxLength": MAX_SHORT}
-        if field.kind is FieldKind.RICH_TEXT:
+        if field.kind is FieldKind.LINES:
+            drawn["isMultiline"] = True
+        elif field.kind is FieldKind.RICH_TEXT:
             drawn |= {
                 "id": f"{RICH}{field.id}",
                 "maxLength": MAX_TEXT,

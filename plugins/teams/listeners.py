@@ -203,6 +203,9 @@ class Listeners:
         fields, written = dialogs.filled_in(data)
         key = f"dialog:{asked.key or activity.get('id')}:{agent.agent_id}:{asked.action}"
         try:
+            if asked.continues:
+                form = await self._desk.form(asked.thread, agent, asked.action, asked.value, fields)
+                return dialogs.dialog(form, asked) if form is not None else dialogs.message(TOLD)
             await self._desk.act(asked.thread, agent, asked.action, asked.value, key=key, fields=fields, text=written)
         except Exception as error:
             if not isinstance(error, AdapterError):
