@@ -40,16 +40,13 @@ def _never(reason: FailureReason, sentence: str) -> Refusal:
 
 _WINDOW = _never(
     FailureReason.WINDOW_CLOSED,
-    "{title} allows free replies only for 24 hours after the customer's last message. Wait until the customer writes "
-    "again, or use another channel.",
+    "{title} allows free replies only for 24 hours after the customer's last message.",
 )
 _GONE = _never(
     FailureReason.RECIPIENT_GONE,
     "{title} cannot deliver to this customer, who may have blocked the business or left {title}.",
 )
-_RESTRICTED = _never(
-    FailureReason.POLICY, "Meta has restricted this account; an admin finds the reason in Meta's Account Quality page."
-)
+_RESTRICTED = _never(FailureReason.POLICY, "Meta has restricted this account; its Account Quality page says why.")
 _TOKEN = Refusal("credentials", "Meta no longer accepts the access token; create a new one: {words}")
 _PERMISSION = Refusal(
     "credentials", "The access token may not do this; give its system user the permissions in the README: {words}"
@@ -71,7 +68,7 @@ _REFUSALS: Mapping[tuple[int, int], Refusal] = {
     (131031, 0): _RESTRICTED,
     (10, 2018108): _never(
         FailureReason.MISCONFIGURED,
-        "The app is not approved to write to this customer; an admin asks Meta for advanced access: {words}",
+        "Meta has not approved the app to write to this customer: {words}",
     ),
     (4, 0): _later("Meta limits how often this app may call it; it is sent as soon as that is over.", 60),
     (32, 0): _later("Meta limits how often this page may be used; it is sent as soon as that is over.", 60),
@@ -89,8 +86,7 @@ _REFUSALS: Mapping[tuple[int, int], Refusal] = {
     ),
     (131030, 0): _never(
         FailureReason.MISCONFIGURED,
-        "This number is Meta's test number, which writes only to listed people; an admin adds the customer or uses a "
-        "number of your own.",
+        "This number is Meta's test number, which writes only to the people listed with it.",
     ),
     (130403, 0): _never(FailureReason.RECIPIENT_GONE, "This customer is blocked in your WhatsApp Business settings."),
     (131062, 0): _never(
@@ -98,21 +94,20 @@ _REFUSALS: Mapping[tuple[int, int], Refusal] = {
     ),
     (137000, 0): _never(
         FailureReason.RECIPIENT_GONE,
-        "The customer's {title} account was registered anew, so it may be somebody else; wait for a message.",
+        "The customer's {title} account was registered anew, so it may be somebody else's now.",
     ),
     (130497, 0): _never(FailureReason.POLICY, "{title} does not let this business write to the customer's country."),
     (131048, 0): _never(
         FailureReason.POLICY,
-        "{title} has slowed this number because customers reported or blocked it; an admin looks at its quality.",
+        "{title} has slowed this number because too many customers reported or blocked it.",
     ),
     (131049, 0): _never(
-        FailureReason.POLICY,
-        "{title} held it back so that this customer does not get too much; wait a day before you try again.",
+        FailureReason.RATE_POLICY, "{title} held it back so that this customer does not get too much from businesses."
     ),
     (131050, 0): _never(FailureReason.OPTED_OUT, "The customer has stopped marketing messages on {title}."),
     (130472, 0): _never(FailureReason.POLICY, "{title} did not deliver it because of an experiment of Meta's."),
     (131042, 0): _never(
-        FailureReason.MISCONFIGURED, "Meta cannot charge this business; an admin mends the payment method."
+        FailureReason.MISCONFIGURED, "Meta cannot charge this business: there is a problem with its payment method."
     ),
     **dict.fromkeys([(0, 0), (102, 0), (190, 0)], _TOKEN),
     **dict.fromkeys([(3, 0), (10, 0), (131005, 0), *((code, 0) for code in range(200, 300))], _PERMISSION),

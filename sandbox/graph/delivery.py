@@ -161,7 +161,9 @@ class Delivery:
             **(headers or {}),
         }
         # Of more than a megabyte, aiohttp wants a file.
-        async with self._session.post(self.url, data=io.BytesIO(body), headers=given, allow_redirects=False) as response:
+        async with self._session.post(
+            self.url, data=io.BytesIO(body), headers=given, allow_redirects=False
+        ) as response:
             await response.read()
         return response.status
 
