@@ -16,6 +16,7 @@ from core.contacts.models import Address, Contact
 from core.contacts.service import ContactService, weaker
 from core.contracts.bridge import (
     Accepted,
+    AddressChanged,
     Bridge,
     ChoiceMade,
     DeliveryStatus,
@@ -29,20 +30,22 @@ from core.contracts.bridge import (
     ReadUpTo,
     StatusChanged,
     Typing,
+    WindowChanged,
 )
 from core.contracts.content import Content
-from core.contracts.errors import FailureReason
 from core.contracts.posts import Tone
 from core.contracts.text import from_json, from_plain, plain
 from core.contracts.workplace import Sign
-from core.conversations import events, failures, inbox, repository
+from core.conversations import answers, failures, inbox, repository
+from core.conversations.arriving import Arrived, announce
 from core.conversations.dispatch import Dispatcher
-from core.conversations.events import Fact
 from core.conversations.messages import MessageService
 from core.conversations.models import Conversation, Direction, Message, State
 from core.conversations.service import CUSTOMER, ConversationService
 from core.conversations.thanks import is_thanks
+from core.identity.recognising import Recognition
 from core.quarantine.repository import Quarantine
+from core.reachability import Reachability
 from core.routing import rooms
 from core.routing.rules import Arrival, Router, Rule
 from core.storage.errors import StorageError
@@ -82,6 +85,7 @@ class Intake:
         contact_service: ContactService,
         conversation_service: ConversationService,
         message_service: MessageService,
+        recognition: Recognition,
         dispatcher: Dispatcher,
         router: Router,
         quarantine: Quarantine,
@@ -93,8 +97,10 @@ class Intake:
         self._storage = storage
         self._accounts = accounts
         self._contacts = contact_service
+        self._reachability = Reachability(contact_service, dispatcher)
         self._conversations = conversation_service
         self._messages = message_service
+        self._recognition = recognition
         self._dispatcher = dispatcher
         self._router = router
         self._quarantine = quarantine
@@ -157,9 +163,13 @@ class Intake:
         if isinstance(event, MessageReceived):
             message = self._received(connection, account, event, now)
         elif isinstance(event, ChoiceMade):
-            message = self._received(connection, account, _as_message(event), now)
+            message = self._received(connection, account, _as_message(event), now, made=event)
         elif isinstance(event, ReachabilityChanged):
-            self._reachability(connection, account, event, now)
+            self._reachability.changed(connection, account, event, now)
+        elif isinstance(event, AddressChanged):
+            self._recognition.moved(connection, account, event, now)
+        elif isinstance(event, WindowChanged):
+            self._reachability.window(connection, account, event, now)
         elif isinstance(event, ReadUpTo):
             if not self._read_up_to(connection, account, event, now):
                 inbox.take_turns(connection, account, event.external_id)
@@ -192,34 +202,45 @@ class Intake:
             cursor=message.cursor if message else None,
         )
 
-    def _received(self, connection: Connection, account: str, event: MessageReceived, now: datetime) -> Message:
+    def _received(
+        self,
+        connection: Connection,
+        account: str,
+        event: MessageReceived,
+        now: datetime,
+        *,
+        made: ChoiceMade | None = None,
+    ) -> Message:
         contact, address, news = self._contacts.resolve(connection, account, event.sender, now)
+        news |= self._reachability.heard(connection, address, event.at, now)
+        contact, fresh = self._recognition.recognise(connection, contact, address, event, now)
+        event, answer = answers.read(connection, address, event, made, now)
         current, reopened, elsewhere = self._conversation_for(connection, contact, address, event, now)
         rank = settle = None
         if event.order is not None:
             # The vendor's clock may be coarse; its numbering tells equals apart.
             rank = int(event.at.timestamp()) * 1_000_000 + event.order % 1_000_000
             settle = None if inbox.has_predecessor(connection, account, event.order) else SETTLE
-        message = self._messages.received(connection, current, address, event, now, rank=rank)
+        chosen = answer.to_json() if answer else None
+        hers = contacts.same_person(connection, address.contact_id, current.contact_id)
+        unproven = weaker(event.sender.proof, address.proof)
+        message = self._messages.received(
+            connection, current, address, event, now, rank=rank, choice=chosen, follow=hers and not unproven
+        )
         if message is None:
             # What was opened or reopened for it must not stay.
             raise _Known(self._known(connection, account, event))
-        if reopened:
-            self._dispatcher.notice(
-                connection,
-                current.id,
-                from_plain(f"{contact.name or 'The customer'} wrote again. The conversation is open."),
-                key=f"reopened:{message.id}",
-            )
-        self._warn(connection, current, contact, address, message)
-        if weaker(event.sender.proof, address.proof):
-            self._dispatcher.notice(
-                connection,
-                current.id,
-                from_plain("Careful: the next message could not be proven to come from this customer."),
-                key=f"unproven:{message.id}",
-                tone=Tone.FAILURE,
-            )
+        arrived = Arrived(
+            message=message,
+            conversation=current,
+            contact=contact,
+            address=address,
+            title=self._accounts[account].title,
+            reopened=reopened,
+            hers=hers,
+            unproven=unproven,
+        )
+        announce(connection, self._dispatcher, arrived)
         attachments = repository.attachments_of(connection, message.id)
         waiting = self._dispatcher.fetch(connection, message, attachments)
         show = partial(
@@ -231,25 +252,22 @@ class Intake:
             for ref in rule.rooms:
                 self._conversations.add_thread(connection, current.id, ref, now)
             show()
+        self._recognition.suggest(connection, current.id, address, fresh, now)
         if elsewhere:
             self._dispatcher.notice(
                 connection, current.id, from_plain(elsewhere), key=f"elsewhere:{current.id}", tone=Tone.FAILURE
             )
-        if news or reopened or address.id != current.address_id or self._has_countdown(account):
+        if news or reopened or address.id != current.address_id:
             self._dispatcher.refresh_card(connection, current.id, now)
         self._dispatcher.take_early(connection, account, event.external_id)
         return message
-
-    def _has_countdown(self, account: str) -> bool:
-        capabilities = self._dispatcher.capabilities(account)
-        return capabilities is not None and capabilities.reply_window is not None
 
     def _conversation_for(
         self, connection: Connection, contact: Contact, address: Address, event: MessageReceived, now: datetime
     ) -> tuple[Conversation, bool, str]:
         """The conversation a message belongs to, whether it was reopened for it, and why it is not where it should."""
         current = self._continued(connection, address.account, event)
-        if current is not None and current.contact_id != contact.id:
+        if current is not None and not contacts.same_person(connection, current.contact_id, contact.id):
             contacts.lock(connection, current.contact_id)
             current = repository.conversation(connection, current.id)
         if current is None:
@@ -300,22 +318,6 @@ class Intake:
                 return repository.conversation(connection, message.conversation_id)
         return None
 
-    def _warn(
-        self, connection: Connection, current: Conversation, contact: Contact, address: Address, message: Message
-    ) -> None:
-        if address.contact_id == current.contact_id:
-            return
-        who = contact.name or address.external_id
-        self._dispatcher.notice(
-            connection,
-            current.id,
-            from_plain(
-                f"{who} ({address.external_id}) is new in this conversation and was not identified as the customer. "
-                "Replies still go to the customer."
-            ),
-            key=f"participant:{current.id}:{address.id}",
-        )
-
     def _changed(
         self,
         connection: Connection,
@@ -345,7 +347,7 @@ class Intake:
             return
         if event.status is DeliveryStatus.FAILED:
             sentence = event.problem or "The channel reported a failure without a reason."
-            failures.report(connection, self._messages, self._dispatcher, message, FailureReason.UNKNOWN, sentence, now)
+            failures.report(connection, self._messages, self._dispatcher, message, event.reason, sentence, now)
         elif (
             self._dispatcher.receipts_count(connection, message)
             and self._messages.advance(connection, message, event.status, now)
@@ -366,21 +368,6 @@ class Intake:
                 self._dispatcher.sign(connection, message, Sign.DELIVERED)
         return True
 
-    def _reachability(self, connection: Connection, account: str, event: ReachabilityChanged, now: datetime) -> None:
-        address = contacts.address(connection, account, event.sender_id)
-        if address is None or address.reachable == event.reachable:
-            return
-        contacts.change_address(connection, address.id, {"reachable": event.reachable})
-        current = repository.open_conversation(connection, address.contact_id)
-        if current is None:
-            return
-        kind = Fact.REACHABLE if event.reachable else Fact.UNREACHABLE
-        events.record(connection, kind, at=now, actor=CUSTOMER, conversation_id=current.id)
-        self._dispatcher.notice(
-            connection, current.id, from_plain(event.sentence), key=f"reach:{current.id}:{event.event_id}"
-        )
-        self._dispatcher.refresh_card(connection, current.id, now)
-
 
 def _as_message(event: ChoiceMade) -> MessageReceived:
     return MessageReceived(
@@ -388,7 +375,7 @@ def _as_message(event: ChoiceMade) -> MessageReceived:
         at=event.at,
         order=event.order,
         sender=event.sender,
-        external_id=ExternalId(f"choice:{event.event_id}"),
+        external_id=event.answer_id or ExternalId(f"choice:{event.event_id}"),
         content=Content(body=from_plain(event.label or event.value)),
-        quote=event.external_id,
+        quote=event.external_id or None,
     )

@@ -21,6 +21,7 @@ BRIDGE = BridgeSpec(
         media=dict.fromkeys(MediaKind, MAX_FILE),
         max_caption=MAX_TEXT,
         quotes=True,
+        writes_first="mailto",
     ),
     build=EmailBridge,
 )

@@ -207,6 +207,8 @@ def _sender(headers: Headers, name: str, address: str, proven: Proof, mail_id: s
         name=shown or address or line(words(headers.get("from")), limit=100) or "Unknown sender",
         proof=proven if known else Proof.CLAIMED,
         email=address,
+        email_proven=known and proven is Proof.CHANNEL,
+        claims=() if proven is Proof.CHANNEL or not known else (f"mailto:{address}",),
         language=language[0] if language else "",
         facts={"Sender": "proven by the mail's domain" if proven is Proof.CHANNEL else "not proven"},
         metadata=metadata,

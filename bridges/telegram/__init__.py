@@ -30,6 +30,7 @@ BRIDGE = BridgeSpec(
         reactions_out=True,
         typing_out=True,
         max_choices=8,
+        invites=True,
         account_rate=Rate(gap=timedelta(seconds=1 / 30), burst=30),
         recipient_rate=Rate(gap=timedelta(seconds=1), burst=3),
     ),

@@ -180,6 +180,10 @@ class TelegramBridge:
         chat = recipient.metadata.get("chat", recipient.external_id)
         await self._api.call("sendChatAction", {"chat_id": chat, "action": "typing"})
 
+    async def invitation(self, token: str) -> str:
+        bot = await self._api.call("getMe", {})
+        return f"https://t.me/{bot['username']}?start={token}"
+
     async def check(self) -> str:
         bot = await self._api.call("getMe", {})
         return f"{bot['first_name']} (@{bot['username']})"

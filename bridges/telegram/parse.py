@@ -59,6 +59,7 @@ def events(update: Json, now: datetime) -> list[Event]:
                     sender=_sender(message["from"], message["chat"], message.get("contact", {})),
                     external_id=_id(message),
                     content=_content(message),
+                    proof_token=_started_with(message),
                     quote=_id(message["reply_to_message"]) if "reply_to_message" in message else None,
                 )
             ]
@@ -115,6 +116,12 @@ def _sender(person: Json, chat: Json, contact: Json) -> Sender:
         phone=contact["phone_number"] if contact.get("user_id") == person["id"] else "",
         metadata={"chat": chat["id"]},
     )
+
+
+def _started_with(message: Json) -> str:
+    """What a link that opened the chat carried: https://core.telegram.org/bots/features#deep-linking."""
+    found = re.fullmatch(r"/start ([A-Za-z0-9_-]{1,64})", message.get("text", ""), re.ASCII)
+    return found[1] if found else ""
 
 
 def _content(message: Json) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections import OrderedDict
@@ -37,6 +38,8 @@ class Visitor:
     email_verified: bool = False
     #: The anonymous visitor that this browser was before it signed in.
     before: str = ""
+    #: Stands for the key that signed who this is: the same user of two websites is not one person.
+    signer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,7 @@ class Identities:
 
     def verify(self, token: str, *, earlier: Visitor | None) -> Visitor:
         """The user that the website's token names. Raises RequestRejected."""
-        claims = self._claims(token)
+        claims, signer = self._claims(token)
         subject, name = claims["sub"], claims.get("name", "")
         if not isinstance(subject, str) or not 0 < len(subject) <= 200:
             raise RequestRejected("The sign-in token's sub must be 1 to 200 characters of text.")
@@ -95,11 +98,13 @@ class Identities:
             email=str(claims.get("email", ""))[:254],
             email_verified=claims.get("email_verified") is True,
             before=_before(earlier, f"user:{subject}"),
+            signer=signer,
         )
         self._use_once(claims, visitor, earlier)
         return visitor
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def _claims(self, token: str) -> tuple[dict[str, Any], str]:
+        """What the website signed, and what stands for its key."""
         if not self._settings.jwt_keys:
             raise RequestRejected("This chat knows no key for signed-in users; set jwt_keys.")
         try:
@@ -124,7 +129,7 @@ class Identities:
         except jwt.InvalidTokenError as error:
             raise RequestRejected(f"The sign-in token is not valid: {error}.") from error
         self._check_life(claims)
-        return claims
+        return claims, hashlib.sha256(b"webchat-signer\n" + key.key.get_secret_value().encode()).hexdigest()[:16]
 
     def _check_life(self, claims: dict[str, Any]) -> None:
         # By our own clock, which tests can set; PyJWT reads the system's.

@@ -151,16 +151,25 @@ def to_sender(item: Item) -> bridge.Sender:
         proof=proof,
         # An address that nobody vouches for is a fact to show, never one to link by.
         email=visitor.email if visitor.verified and visitor.email_verified else "",
+        email_proven=visitor.verified and visitor.email_verified and bool(visitor.email),
+        user=f"{visitor.signer}:{visitor.external_id}" if visitor.verified and visitor.signer else "",
+        claims=_claims(visitor, about),
         language=about.language,
         timezone=about.timezone,
         facts=_facts(visitor, about),
     )
 
 
+def _claims(visitor: Visitor, about: About) -> tuple[str, ...]:
+    """A mail address that nobody vouches for: the visitor typed it, or the website knows it without being sure."""
+    if visitor.verified and visitor.email_verified:
+        return ()
+    email = (visitor.email if visitor.verified else about.email).strip().lower()
+    return (f"mailto:{email}",) if email else ()
+
+
 def _facts(visitor: Visitor, about: About) -> dict[str, str]:
-    claimed = visitor.email if visitor.verified and not visitor.email_verified else about.email
     facts: dict[str, Any] = {
-        "Claims this e-mail": "" if visitor.verified and visitor.email_verified else claimed,
         "Page": _page(about),
         "Came from": _web_address(about.referrer),
         "Device": about.device,

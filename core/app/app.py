@@ -37,6 +37,7 @@ from core.delivery.fetching import FetchHandler
 from core.delivery.handler import Context
 from core.delivery.handlers import handlers
 from core.desk.desk import DeskService
+from core.identity.parts import build as build_identity
 from core.intake import Account, Intake
 from core.observability.metrics import Metrics
 from core.observability.troubles import Troubles
@@ -115,7 +116,18 @@ class App:
         drawer = Drawer(self.files, self.channels, self._workspaces, titles)
         openings = Openings(drawer, self.channels, self._workspaces)
         capabilities = {name: info.capabilities for name, info in self.channels.items()}
-        dispatcher = Dispatcher(self.outbox, capabilities, self._workspaces)
+        channel_titles = {name: info.title for name, info in self.channels.items()}
+        dispatcher = Dispatcher(self.outbox, capabilities, self._workspaces, channel_titles)
+        contact_service = ContactService()
+        identity = build_identity(
+            self.storage,
+            self.outbox,
+            dispatcher,
+            contact_service,
+            key=self.secrets.derive("identity"),
+            channels=capabilities,
+            links_work=bool(settings.public_url),
+        )
         conversations = ConversationService()
         messages = MessageService(self._touched)
         self.desk = DeskService(
@@ -127,9 +139,11 @@ class App:
             self.router,
             self.channels,
             openings,
+            identity,
             hold=timedelta(seconds=settings.desk.hold_seconds),
             guests_may_reply=settings.desk.guests_may_reply,
             workspaces=self._workspaces,
+            bridges=self.bridges,
             canned=settings.canned_replies,
             text_link=self._text_link,
             trouble=self.troubles.tell,
@@ -142,6 +156,7 @@ class App:
             files=self.files,
             secrets=self.secrets,
             drawer=drawer,
+            capabilities=capabilities,
             public_url=settings.public_url,
             trouble=self.troubles.tell,
             take=self.take,
@@ -166,9 +181,10 @@ class App:
                 )
                 for account in settings.accounts
             },
-            ContactService(),
+            contact_service,
             conversations,
             messages,
+            identity.recognition,
             dispatcher,
             self.router,
             self.quarantine,
@@ -192,7 +208,7 @@ class App:
             trouble=self.troubles.tell,
             troubles=self.troubles.sentences,
         )
-        self._handlers = handlers(context, drawer, self.quarantine)
+        self._handlers = handlers(context, drawer, self.quarantine, identity, settings.public_url)
         self.worker = Worker(self.storage, self.outbox, self._handlers, registry=self.metrics.registry)
         self.supervisor = Supervisor(
             self.storage,
@@ -220,6 +236,7 @@ class App:
                 workplaces=self.workplaces,
                 take=self.take,
                 links=self.links,
+                confirmations=identity.confirmations,
                 metrics=self.metrics,
                 healthy=lambda: self.storage.healthy and self.worker.healthy,
                 ready=self.report.ready,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from core.contacts import naming
 from core.contacts.models import Address, Contact
 from core.contracts.bridge import Proof
 
@@ -38,17 +39,13 @@ def ago(moment: datetime, now: datetime) -> str:
 
 def name_of(contact: Contact, address: Address) -> str:
     """What to call a customer; never empty."""
-    if contact.name:
-        return contact.name
-    if address.username:
-        return f"@{address.username}"
-    return address.email or address.phone or f"Visitor {str(contact.id)[-4:]}"
+    return naming.name_of(contact, address)
 
 
 def proof_of(address: Address, title: str) -> str:
     """What is known about who writes, as a claim or as a fact."""
     claim = address.email or (f"@{address.username}" if address.username else "") or address.phone
-    match address.proof:
+    match address.level:
         case Proof.VERIFIED:
             return f"Verified{f' as {claim}' if claim else ''}"
         case Proof.CHANNEL:

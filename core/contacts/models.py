@@ -21,6 +21,8 @@ contacts = Table(
     Column("avatar_url", String(2000), nullable=False),
     Column("language", String(35), nullable=False),
     Column("timezone", String(64), nullable=False),
+    # The contact that stands for the person: the oldest of those that are linked, null where it is this one.
+    Column("person_id", Id, index=True),
     Column("created_at", Moment, nullable=False),
 )
 
@@ -48,6 +50,12 @@ addresses = Table(
     Column("window_until", Moment),
     # What she does not want, and since when: `OptOut` to ISO 8601.
     Column("opt_outs", Json, nullable=False, server_default="{}"),
+    # When choices were last offered to her: only then are her words looked at as an answer.
+    Column("offered_at", Moment),
+    # She answered a code or link that was sent there.
+    Column("verified_at", Moment),
+    # The vendor said that her number changed.
+    Column("renumbered_at", Moment),
     UniqueConstraint("account", "external_id"),
 )
 
@@ -62,6 +70,8 @@ class Contact:
     language: str
     timezone: str
     created_at: datetime
+    #: The same for all contacts that are linked: one customer.
+    person_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,14 @@ class Address:
     window_until: datetime | None = None
     #: `OptOut` to ISO 8601: since when.
     opt_outs: Mapping[str, str] = field(default_factory=dict)
+    offered_at: datetime | None = None
+    verified_at: datetime | None = None
+    renumbered_at: datetime | None = None
+
+    @property
+    def level(self) -> Proof:
+        """What it proves, a code or link that she answered there included."""
+        return Proof.VERIFIED if self.verified_at is not None else self.proof
 
 
 def to_contact(row: Row[Any]) -> Contact:
@@ -94,6 +112,7 @@ def to_contact(row: Row[Any]) -> Contact:
         language=row.language,
         timezone=row.timezone,
         created_at=row.created_at,
+        person_id=row.person_id or row.id,
     )
 
 
@@ -114,4 +133,7 @@ def to_address(row: Row[Any]) -> Address:
         wrote_at=row.wrote_at,
         window_until=row.window_until,
         opt_outs=row.opt_outs,
+        offered_at=row.offered_at,
+        verified_at=row.verified_at,
+        renumbered_at=row.renumbered_at,
     )

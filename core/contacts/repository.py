@@ -1,12 +1,13 @@
-"""The queries on contacts and addresses."""
+"""The queries on contacts, their addresses, and who of them are one person."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, ScalarSelect, Select, bindparam, func, insert, or_, select, update
 
+from core.contacts.keys import addresses_with, alias_of
 from core.contacts.models import Address, Contact, addresses, contacts, to_address, to_contact
 
 # Composed once: these run for every message, and composing costs more than running.
@@ -15,6 +16,9 @@ _ADDRESS_OF = select(addresses).where(
 )
 _ADDRESS = select(addresses).where(addresses.c.id == bindparam("id"))
 _CONTACT = select(contacts).where(contacts.c.id == bindparam("id"))
+#: Who stands for the person.
+_PERSON = func.coalesce(contacts.c.person_id, contacts.c.id)
+_PERSON_OF = select(_PERSON).where(contacts.c.id == bindparam("id"))
 # Not FOR UPDATE, which would also wait for everybody who only refers to the contact.
 _LOCK = select(contacts.c.id).where(contacts.c.id == bindparam("id")).with_for_update(key_share=True)
 _NEXT_CURSOR = (
@@ -26,8 +30,11 @@ _NEXT_CURSOR = (
 
 
 def address(connection: Connection, account: str, external_id: str) -> Address | None:
+    """The address with that id, or with that id as one of its further ones."""
     row = connection.execute(_ADDRESS_OF, {"account": account, "external_id": external_id}).first()
-    return to_address(row) if row else None
+    if row is not None:
+        return to_address(row)
+    return next(iter(addresses_with(connection, *alias_of(account, external_id))), None)
 
 
 def address_by_id(connection: Connection, address_id: UUID) -> Address:
@@ -39,17 +46,55 @@ def contact(connection: Connection, contact_id: UUID) -> Contact:
 
 
 def lock(connection: Connection, contact_id: UUID) -> None:
-    """One change at a time to a contact's conversations: whoever comes second sees what the first one did.
+    """One change at a time to a person's conversations: whoever comes second sees what the first one did.
 
     SQLite has one writer anyway.
     """
-    if connection.dialect.name != "sqlite":
-        connection.execute(_LOCK, {"id": contact_id})
+    if connection.dialect.name == "sqlite":
+        return
+    locked = None
+    # Whom we waited for may have linked her to somebody else.
+    while (wanted := person(connection, contact_id)) != locked:
+        connection.execute(_LOCK, {"id": wanted})
+        locked = wanted
+
+
+def person(connection: Connection, contact_id: UUID) -> UUID:
+    """The contact that stands for all that are linked with this one."""
+    found: UUID = connection.execute(_PERSON_OF, {"id": contact_id}).scalar_one()
+    return found
+
+
+def person_key(contact_id: UUID) -> ScalarSelect[Any]:
+    """As `person`, inside of another query."""
+    return select(_PERSON).where(contacts.c.id == contact_id).scalar_subquery()
+
+
+def same_person(connection: Connection, one: UUID, other: UUID) -> bool:
+    return one == other or person(connection, one) == person(connection, other)
+
+
+def linked(contact_id: UUID) -> Select[Any]:
+    """The ids of all contacts that are this person, to be selected from."""
+    standing = person_key(contact_id)
+    return select(contacts.c.id).where(or_(contacts.c.id == standing, contacts.c.person_id == standing))
 
 
 def addresses_of(connection: Connection, contact_id: UUID) -> list[Address]:
-    rows = connection.execute(select(addresses).where(addresses.c.contact_id == contact_id).order_by(addresses.c.id))
-    return [to_address(row) for row in rows]
+    """All addresses of the person, the first one first."""
+    query = select(addresses).where(addresses.c.contact_id.in_(linked(contact_id))).order_by(addresses.c.id)
+    return [to_address(row) for row in connection.execute(query)]
+
+
+def find_contact(connection: Connection, contact_id: UUID) -> Contact | None:
+    row = connection.execute(_CONTACT, {"id": contact_id}).first()
+    return to_contact(row) if row else None
+
+
+def own_address(connection: Connection, contact_id: UUID) -> Address:
+    """The address that made the contact."""
+    query = select(addresses).where(addresses.c.contact_id == contact_id).order_by(addresses.c.id).limit(1)
+    return to_address(connection.execute(query).one())
 
 
 def add_contact(connection: Connection, values: dict[str, Any]) -> None:

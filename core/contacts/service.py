@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from core.contacts import repository
 from core.contacts.models import Address, Contact, addresses
-from core.contracts.bridge import Proof, Sender
+from core.contracts.bridge import OptOut, Proof, Sender
 from core.contracts.text import line, safe_url
 from core.storage.ids import new_id
 from core.storage.storage import insert
@@ -35,7 +35,7 @@ class ContactService:
         Two first sights at once make one contact.
         """
         news = True
-        address = repository.address(connection, account, sender.external_id)
+        address = self._known(connection, account, sender)
         if address is None:
             address = self._add(connection, account, sender, now)
         else:
@@ -49,6 +49,26 @@ class ContactService:
             repository.change_contact(connection, contact.id, changes)
             contact = repository.contact(connection, contact.id)
         return contact, address, news or bool(changes)
+
+    def _known(self, connection: Connection, account: str, sender: Sender) -> Address | None:
+        """Her address by its id, or by one that the vendor names beside it."""
+        ids = [sender.external_id]
+        if not weaker(sender.proof, Proof.CHANNEL):
+            ids.extend(sender.aliases)
+        found = (repository.address(connection, account, external_id) for external_id in ids)
+        return next((address for address in found if address is not None), None)
+
+    def ensure(
+        self, connection: Connection, account: str, external_id: str, *, email: str, phone: str, now: datetime
+    ) -> Address:
+        """An address that she proved before she wrote from it; what comes from it must prove as much."""
+        address = repository.address(connection, account, external_id)
+        if address is None:
+            sender = Sender(external_id=external_id, email=email, phone=phone)
+            return self._add(connection, account, sender, now)
+        if weaker(address.proof, Proof.CHANNEL):
+            repository.change_address(connection, address.id, {"proof": Proof.CHANNEL.value})
+        return repository.address_by_id(connection, address.id)
 
     def _add(self, connection: Connection, account: str, sender: Sender, now: datetime) -> Address:
         contact_id = new_id()
@@ -93,7 +113,9 @@ class ContactService:
             del values["seen_at"]
         changes = {name: value for name, value in values.items() if value != getattr(address, name)}
         if changes:
-            repository.change_address(connection, address.id, {**changes, "reachable": True})
+            repository.change_address(
+                connection, address.id, {**changes, "reachable": OptOut.ALL not in address.opt_outs}
+            )
         return bool(changes)
 
 

@@ -55,11 +55,21 @@ class Fact(StrEnum):
     REACTED = "reacted"
     UNREACHABLE = "unreachable"
     REACHABLE = "reachable"
+    WINDOW_CHANGED = "window_changed"
     ROOM_CLOSED = "room_closed"
     ROOM_OPENED = "room_opened"
     ROOM_MOVED = "room_moved"
     PAUSED = "paused"
     RESUMED = "resumed"
+    #: Two contacts are one customer from now on, and not any more.
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+    #: The conversation was closed because its customer goes on in another.
+    JOINED = "joined"
+    #: She was asked to prove that an address is hers, and did.
+    PROOF_ASKED = "proof_asked"
+    PROVEN = "proven"
+    ADDRESS_CHANGED = "address_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ conversations = Table(
     Column("contact_id", Id, ForeignKey("contacts.id"), nullable=False, index=True),
     # The address she used last: where replies go.
     Column("address_id", Id, ForeignKey("addresses.id"), nullable=False),
-    # Equals contact_id while open, null when closed: one open conversation per contact, decided by the index.
+    # The contact's person while open, null when closed: one open conversation per person, decided by the index.
     Column("open_key", Id, unique=True),
     Column("state", String(16), nullable=False),
     Column("holder", String(16), nullable=False),
@@ -40,6 +40,8 @@ conversations = Table(
     Column("last_out_at", Moment),
     Column("snoozed_until", Moment),
     Column("closed_at", Moment),
+    # The conversation in which she goes on, where two of one person were open.
+    Column("joined_id", Id, index=True),
     Column("created_at", Moment, nullable=False),
     Index("conversations_owner", "owner", "state", "last_in_at"),
     Index("conversations_owner_email", "owner_email", "state", "last_in_at"),
@@ -168,6 +170,7 @@ class Conversation:
     snoozed_until: datetime | None
     closed_at: datetime | None
     created_at: datetime
+    joined_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +249,7 @@ def to_conversation(row: Row[Any]) -> Conversation:
         snoozed_until=row.snoozed_until,
         closed_at=row.closed_at,
         created_at=row.created_at,
+        joined_id=row.joined_id,
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
 
+from core.contacts import repository as contacts
 from core.contracts.bridge import DeliveryStatus
 from core.conversations.models import (
     Conversation,
@@ -28,7 +29,6 @@ from core.storage.storage import insert as upsert
 
 # Composed once: these run for every message, and composing costs more than running.
 _CONVERSATION = select(conversations).where(conversations.c.id == bindparam("id"))
-_OPEN = select(conversations).where(conversations.c.open_key == bindparam("contact"))
 _MESSAGE = select(messages).where(messages.c.id == bindparam("id"))
 _ATTACHMENTS = (
     select(attachments).where(attachments.c.message_id == bindparam("message")).order_by(attachments.c.position)
@@ -50,15 +50,16 @@ def _first(connection: Connection, query: Select[Any]) -> Conversation | None:
 
 
 def open_conversation(connection: Connection, contact_id: UUID) -> Conversation | None:
-    row = connection.execute(_OPEN, {"contact": contact_id}).first()
-    return to_conversation(row) if row else None
+    """The one open conversation of the person behind that contact."""
+    return _first(connection, select(conversations).where(conversations.c.open_key == contacts.person_key(contact_id)))
 
 
 def latest_conversation(connection: Connection, contact_id: UUID) -> Conversation | None:
+    """The latest of the person behind that contact; none that goes on in another."""
     return _first(
         connection,
         select(conversations)
-        .where(conversations.c.contact_id == contact_id)
+        .where(conversations.c.contact_id.in_(contacts.linked(contact_id)), conversations.c.joined_id.is_(None))
         .order_by(conversations.c.id.desc())
         .limit(1),
     )
@@ -73,13 +74,33 @@ def conversation_by_number(connection: Connection, number: int) -> Conversation 
 
 
 def earlier(connection: Connection, current: Conversation, limit: int = 3) -> list[Conversation]:
+    """Those of the person, over all her addresses, and those that go on in this one; the latest first."""
+    before = or_(conversations.c.id < current.id, conversations.c.joined_id == current.id)
     rows = connection.execute(
         select(conversations)
-        .where(conversations.c.contact_id == current.contact_id, conversations.c.id < current.id)
+        .where(conversations.c.contact_id.in_(contacts.linked(current.contact_id)), before)
         .order_by(conversations.c.id.desc())
         .limit(limit)
     )
     return [to_conversation(row) for row in rows]
+
+
+def conversations_of(connection: Connection, contact_id: UUID, *, limit: int) -> list[Conversation]:
+    """Those of the person behind that contact, the latest first."""
+    query = select(conversations).where(conversations.c.contact_id.in_(contacts.linked(contact_id)))
+    rows = connection.execute(query.order_by(conversations.c.id.desc()).limit(limit))
+    return [to_conversation(row) for row in rows]
+
+
+def last_address(connection: Connection, conversation_id: UUID, address_ids: Collection[UUID]) -> UUID | None:
+    """From which of these addresses the customer wrote last in that conversation."""
+    query = select(messages.c.address_id).where(
+        messages.c.conversation_id == conversation_id,
+        messages.c.direction == Direction.IN.value,
+        messages.c.address_id.in_(list(address_ids)),
+    )
+    found: UUID | None = connection.execute(query.order_by(messages.c.id.desc()).limit(1)).scalar()
+    return found
 
 
 def listed(
@@ -212,6 +233,20 @@ def unread_until(connection: Connection, address_id: UUID, position: int) -> lis
         .order_by(messages.c.position.desc())
         .limit(100)
     )
+    return [to_message(row) for row in rows]
+
+
+def sent_to(connection: Connection, address_id: UUID, *, since: datetime | None = None) -> list[Message]:
+    """The last messages that reached that address from us, the latest first."""
+    query = select(messages).where(
+        messages.c.address_id == address_id,
+        messages.c.direction == Direction.OUT.value,
+        messages.c.external_id.is_not(None),
+        messages.c.deleted_at.is_(None),
+    )
+    if since is not None:
+        query = query.where(messages.c.at >= since)
+    rows = connection.execute(query.order_by(messages.c.position.desc()).limit(20))
     return [to_message(row) for row in rows]
 
 

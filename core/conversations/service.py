@@ -8,13 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import Column, Connection, Integer, String, Table
 
+from core.contacts import repository as contacts
 from core.contacts.models import Address, Contact
 from core.contracts.places import RoomRef
 from core.contracts.text import line
 from core.contracts.workplace import AgentProfile, Standing
 from core.conversations import events, repository, threads
 from core.conversations.events import Fact
-from core.conversations.models import Conversation, Holder, State, conversations
+from core.conversations.models import Conversation, Holder, Message, State, conversations
 from core.conversations.threads import ThreadLink
 from core.routing import rooms
 from core.routing.rules import Rule
@@ -32,6 +33,12 @@ counters = Table(
 
 CUSTOMER = "customer"
 SYSTEM = "system"
+BOT = "bot"
+
+
+def automated(message: Message) -> bool:
+    """Nobody wrote it herself."""
+    return message.author in (SYSTEM, BOT)
 
 
 def actor(agent: AgentProfile) -> str:
@@ -74,7 +81,7 @@ class ConversationService:
                 number=_next(connection, "conversation", _FIRST_NUMBER),
                 contact_id=contact.id,
                 address_id=address.id,
-                open_key=contact.id,
+                open_key=contact.person_id,
                 state=State.OPEN.value,
                 holder=Holder.QUEUE.value,
                 owner="",
@@ -134,7 +141,8 @@ class ConversationService:
             connection,
             current.id,
             state=State.OPEN.value,
-            open_key=current.contact_id,
+            open_key=contacts.person(connection, current.contact_id),
+            joined_id=None,
             holder=Holder.AGENT.value if current.owner else Holder.QUEUE.value,
             closed_at=None,
             snoozed_until=None,
@@ -167,7 +175,8 @@ class ConversationService:
             current.id,
             state=State.SNOOZED.value,
             snoozed_until=until,
-            open_key=current.contact_id,
+            open_key=contacts.person(connection, current.contact_id),
+            joined_id=None,
             closed_at=None,
         )
         data = {"until": until.isoformat()}

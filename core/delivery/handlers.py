@@ -5,14 +5,18 @@ from __future__ import annotations
 from core.cards.drawing import Drawer
 from core.delivery.aside import AlertHandler, QueueHandler, ReactHandler, SignHandler, WhisperHandler
 from core.delivery.fetching import FetchHandler
-from core.delivery.gestures import EarlyHandler, EventHandler, WakeHandler
+from core.delivery.gestures import EarlyHandler, EventHandler, WakeHandler, WindowHandler
 from core.delivery.handler import Context, JobHandler
 from core.delivery.posting import CardHandler, EditPostHandler, NoticeHandler, PostHandler
+from core.delivery.proving import ProveHandler
 from core.delivery.sending import SendDeleteHandler, SendEditHandler, SendHandler, SendReactionHandler
+from core.identity.parts import Identity
 from core.quarantine.repository import Quarantine
 
 
-def handlers(context: Context, drawer: Drawer, quarantine: Quarantine) -> dict[str, JobHandler]:
+def handlers(
+    context: Context, drawer: Drawer, quarantine: Quarantine, identity: Identity, public_url: str
+) -> dict[str, JobHandler]:
     """Every kind of job there is."""
     return {
         "post": PostHandler(context, drawer),
@@ -29,7 +33,9 @@ def handlers(context: Context, drawer: Drawer, quarantine: Quarantine) -> dict[s
         "send_delete": SendDeleteHandler(context, drawer),
         "send_reaction": SendReactionHandler(context, drawer),
         "fetch": FetchHandler(context),
+        "prove": ProveHandler(context, identity.proving, identity.signer, public_url),
         "event": EventHandler(context, quarantine),
         "early": EarlyHandler(context),
         "wake": WakeHandler(context),
+        "window": WindowHandler(context),
     }

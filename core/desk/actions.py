@@ -12,20 +12,32 @@ from core.conversations.dispatch import Dispatcher
 from core.conversations.models import Message, State
 from core.conversations.service import ConversationService, actor, owns
 from core.desk.commands import HELP, until
+from core.desk.deciding import Decisions
+from core.desk.identity import Identities
 from core.desk.mirroring import Mirrors
 from core.desk.replies import Replies, Where
+from core.desk.switching import Switching
 
 
 class Actions:
     """Each runs inside the transaction of its gesture, and answers the agent in words when it cannot be done."""
 
     def __init__(
-        self, service: ConversationService, dispatcher: Dispatcher, replies: Replies, mirrors: Mirrors
+        self,
+        service: ConversationService,
+        dispatcher: Dispatcher,
+        replies: Replies,
+        decisions: Decisions,
+        mirrors: Mirrors,
+        identities: Identities,
     ) -> None:
         self._service = service
         self._dispatcher = dispatcher
         self._replies = replies
+        self._decisions = decisions
+        self._switching = Switching(dispatcher, replies, decisions)
         self._mirrors = mirrors
+        self._identities = identities
 
     def command(self, connection: Connection, where: Where, action: ActionId, argument: str) -> None:
         """A typed command; unlike the button, `!claim` also takes over from a colleague."""
@@ -39,9 +51,19 @@ class Actions:
             self.press(connection, where, action, None, {})
 
     def press(
-        self, connection: Connection, where: Where, action: str, message: Message | None, fields: dict[str, str]
+        self,
+        connection: Connection,
+        where: Where,
+        action: str,
+        message: Message | None,
+        fields: dict[str, str],
+        value: str = "",
     ) -> None:
         match action:
+            case ActionId.VERIFY | ActionId.MERGE | ActionId.SPLIT:
+                self._identities.press(connection, where, action, value, fields)
+            case ActionId.SWITCH:
+                self._switching.press(connection, where, value)
             case ActionId.CLAIM:
                 self._claim(connection, where, take_over=False)
             case ActionId.RESOLVE:
@@ -64,11 +86,11 @@ class Actions:
     def _decide(self, connection: Connection, where: Where, action: str, message: Message) -> None:
         match action:
             case ActionId.RETRY | ActionId.RESEND:
-                self._replies.retry(connection, where, message)
+                self._decisions.retry(connection, where, message)
             case ActionId.ARRIVED:
-                self._replies.arrived(connection, where, message)
+                self._decisions.arrived(connection, where, message)
             case ActionId.DISCARD:
-                self._replies.discard(connection, where, message)
+                self._decisions.discard(connection, where, message)
             case ActionId.CORRECT:
                 self._replies.send_draft(connection, where, message.id)
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -14,33 +13,43 @@ from core.cards import queue as queues
 from core.cards.card import ChannelInfo
 from core.cards.opening import Openings
 from core.contacts import repository as contacts
-from core.contracts.actions import ActionId
+from core.contracts.actions import SENDING, ActionId
+from core.contracts.bridge import Bridge
 from core.contracts.content import Content
 from core.contracts.errors import TemporaryFailure
 from core.contracts.places import PostRef, RoomRef, ThreadRef
 from core.contracts.posts import Card, Finding, FindingKind, Form, Post, Queue
 from core.contracts.richtext import Document
-from core.contracts.text import from_json, is_empty, plain
+from core.contracts.templates import Template
+from core.contracts.text import is_empty
 from core.contracts.workplace import AgentProfile, Desk, RoomChange, Standing
 from core.conversations import inbox, repository, threads
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
 from core.conversations.models import Direction, Message
-from core.conversations.service import ConversationService, actor
+from core.conversations.service import ConversationService
 from core.conversations.threads import PostLink
-from core.desk import early, echoes, forms
+from core.desk import early, echoes
 from core.desk.actions import Actions
 from core.desk.asking import Asking
 from core.desk.commands import Intent, read
+from core.desk.deciding import Decisions
+from core.desk.dialogs import Dialogs
+from core.desk.finding import message_in
+from core.desk.identity import Identities
 from core.desk.mirroring import Mirrors
 from core.desk.permissions import MEMBERS_ONLY, Permissions
+from core.desk.reactions import Reactions
 from core.desk.replies import Replies, Where
 from core.desk.rooms import Rooms
 from core.desk.searching import Searches
+from core.desk.shortcuts import Shortcuts
+from core.desk.templates import TemplateShelf, send_template
+from core.identity.parts import Identity
 from core.outbox.repository import Outbox
 from core.routing import rooms
 from core.routing.rules import Router
-from core.settings.models import CannedReply, ReplyMode
+from core.settings.models import CannedReply
 from core.storage.storage import Storage
 
 INTERNAL = "Kept as a note: it holds what only colleagues may see."
@@ -61,10 +70,12 @@ class DeskService(Desk):
         router: Router,
         channels: Mapping[str, ChannelInfo],
         openings: Openings,
+        identity: Identity,
         *,
         hold: timedelta,
         guests_may_reply: bool,
         workspaces: Collection[str],
+        bridges: Mapping[str, Bridge],
         canned: Sequence[CannedReply],
         text_link: Callable[[str], Awaitable[str | None]],
         trouble: Callable[[str, str | None], None],
@@ -75,13 +86,18 @@ class DeskService(Desk):
         self._dispatcher = dispatcher
         self._outbox = outbox
         self._openings = openings
-        self._text_link = text_link
         self._troubles = troubles
         self._permissions = Permissions(router, guests_may_reply=guests_may_reply)
         self._replies = Replies(service, messages, dispatcher, hold=hold)
         mirrors = Mirrors(service, dispatcher, self._replies, workspaces)
-        self._actions = Actions(service, dispatcher, self._replies, mirrors)
-        self._asking = Asking(self._permissions, self._replies, mirrors, channels, canned)
+        self._shortcuts = Shortcuts(self._permissions, self._replies)
+        self._reactions = Reactions(messages, dispatcher, self._replies)
+        identities = Identities(identity, dispatcher, self._replies)
+        decisions = Decisions(messages, dispatcher, self._replies)
+        self._actions = Actions(service, dispatcher, self._replies, decisions, mirrors, identities)
+        self._asking = Asking(self._permissions, self._replies, mirrors, identities, channels, canned)
+        shelf = TemplateShelf(bridges)
+        self._dialogs = Dialogs(storage, self._where, self._asking, self._replies, shelf, text_link)
         self._searches = Searches(canned)
         self._rooms = Rooms(storage, outbox, trouble)
 
@@ -195,68 +211,34 @@ class DeskService(Desk):
 
     def _reacted(self, connection: Connection, post: PostRef, agent: AgentProfile, emoji: str, added: bool) -> None:
         found = threads.post_at(connection, post)
-        if found is None or not self._permissions.may_answer(agent):
-            return
-        message = repository.message(connection, found.message_id)
-        where = self._where(connection, found.ref, agent)
-        if message.direction is not Direction.IN or where is None:
-            return
-        capabilities = self._dispatcher.capabilities(message.account)
-        if capabilities is None or where.conversation.reply_mode != ReplyMode.ALL:
-            return
-        before = message.reactions.get("agent")
-        if added == (before == emoji):
-            return
-        changed = self._messages.react(connection, message, "agent", emoji if added else None, where.now, actor(agent))
-        self._dispatcher.show_colleagues_reaction(connection, changed, where.link.id, before)
-        if capabilities.reactions_out:
-            self._dispatcher.change(connection, changed, "send_reaction", {"emoji": emoji if added else None})
-        else:
-            text = "This channel cannot show your reaction to the customer: only your colleagues see it."
-            self._replies.tell(connection, where, text, once="reaction")
+        where = self._where(connection, found.ref, agent) if found else None
+        if found is not None and where is not None and self._permissions.may_answer(agent):
+            message = repository.message(connection, found.message_id)
+            self._reactions.react(connection, where, message, emoji, added=added)
 
     async def send(self, post: PostRef, agent: AgentProfile, content: Content) -> None:
         await self._storage.write(partial(self._send, post=post, agent=agent, content=content))
 
     def _send(self, connection: Connection, post: PostRef, agent: AgentProfile, content: Content) -> None:
-        where = self._where(connection, post, agent)
-        if where is None:
-            return
-        refusal = None if self._permissions.may_answer(agent) else "Only members of the organisation answer customers."
-        refusal = refusal or self._permissions.refusal(where, explicit=True)
-        found = threads.post_at(connection, post)
-        message = repository.message(connection, found.message_id) if found else None
-        if refusal:
-            self._replies.tell(connection, where, refusal)
-        elif message is None:
-            self._replies.reply(
-                connection, where, replace(content, body=read(content.body).body), at=where.now, post=post
-            )
-        elif message.direction is Direction.NOTE:
-            self._replies.make_reply(connection, where, message)
-        else:
-            text = "the customer's own." if message.direction is Direction.IN else "on its way to the customer already."
-            self._replies.tell(connection, where, f"Nothing was sent: that message is {text}")
+        where, message = self._standing(connection, post, agent)
+        if where is not None:
+            self._shortcuts.send(connection, where, post, message, content)
 
     async def keep(self, post: PostRef, agent: AgentProfile) -> None:
         await self._storage.write(partial(self._keep, post=post, agent=agent))
 
     def _keep(self, connection: Connection, post: PostRef, agent: AgentProfile) -> None:
+        where, message = self._standing(connection, post, agent)
+        if where is not None:
+            self._shortcuts.keep(connection, where, post, message)
+
+    def _standing(
+        self, connection: Connection, post: PostRef, agent: AgentProfile
+    ) -> tuple[Where | None, Message | None]:
+        """The place of that post, and the message that it shows."""
         found = threads.post_at(connection, post)
         where = self._where(connection, post, agent)
-        if where is None:
-            return
-        message = repository.message(connection, found.message_id) if found else None
-        if not self._permissions.may_answer(agent):
-            self._replies.tell(connection, where, MEMBERS_ONLY)
-        elif message is None and early.awaits(connection, post):
-            early.kept(connection, post, where.now)
-        elif message is None:
-            self._replies.tell(connection, where, "Nothing to do: that message was not on its way to the customer.")
-        elif message.direction is Direction.IN:
-            self._replies.tell(connection, where, "Nothing to do: that message is the customer's own.")
-        else:
-            self._replies.make_note(connection, where, message)
+        return where, repository.message(connection, found.message_id) if found else None
 
     async def form(
         self,
@@ -266,35 +248,7 @@ class DeskService(Desk):
         value: str,
         fields: Sequence[tuple[str, str]] = (),
     ) -> Form | None:
-        asked = await self._storage.write(partial(self._form, thread=thread, agent=agent, action=action, value=value))
-        return await self._whole(asked) if isinstance(asked, str) else asked
-
-    async def _whole(self, text: str) -> Form:
-        """A message to be read whole; what no dialog takes is linked as a file, where there is an address for it."""
-        link = await self._text_link(text) if len(text) > forms.FULL_TEXT else None
-        return forms.full_text(text, link)
-
-    def _form(
-        self, connection: Connection, thread: ThreadRef, agent: AgentProfile, action: str, value: str
-    ) -> Form | str | None:
-        """A form, or the text of a message to be read whole."""
-        where = self._where(connection, thread, agent)
-        if where is None or action not in forms.ASKING:
-            return None
-        if action == ActionId.FULL_TEXT:
-            message = self._message(connection, where, value)
-            if message is None or message.deleted_at is not None:
-                return None
-            body = plain(from_json(message.body))
-            return message.full_text if len(message.full_text) > len(body) else body
-        return self._asking.form(connection, where, action)
-
-    def _message(self, connection: Connection, where: Where, value: str) -> Message | None:
-        try:
-            message = repository.find_message(connection, UUID(value))
-        except ValueError:
-            return None
-        return message if message and message.conversation_id == where.conversation.id else None
+        return await self._dialogs.form(thread, agent, action, value, dict(fields))
 
     async def act(
         self,
@@ -307,6 +261,7 @@ class DeskService(Desk):
         fields: Sequence[tuple[str, str]] = (),
         text: Document | None = None,
     ) -> None:
+        template = await self._dialogs.template(thread, value) if action == ActionId.TEMPLATE else None
         await self._storage.write(
             partial(
                 self._act,
@@ -317,6 +272,7 @@ class DeskService(Desk):
                 key=key,
                 fields=dict(fields),
                 text=text,
+                template=template,
             )
         )
 
@@ -330,6 +286,7 @@ class DeskService(Desk):
         key: str,
         fields: dict[str, str],
         text: Document | None,
+        template: Template | None,
     ) -> None:
         where = self._where(connection, thread, agent)
         if where is None or not inbox.first_gesture(connection, thread.workspace, f"act:{key}", where.now):
@@ -337,17 +294,19 @@ class DeskService(Desk):
         if not self._permissions.may_answer(agent):
             self._replies.tell(connection, where, MEMBERS_ONLY)
             return
-        message = self._message(connection, where, value)
-        sends = action in (ActionId.REPLY, ActionId.CORRECT, ActionId.RETRY, ActionId.RESEND)
+        message = message_in(connection, where, value)
+        sends = action in SENDING
         refusal = self._permissions.refusal(where, explicit=True) if sends else None
         if action == ActionId.REPLY or (action == ActionId.CORRECT and text is not None):
             self._asking.reply(connection, where, fields, text, refusal or "")
         elif refusal:
             self._replies.tell(connection, where, refusal)
+        elif action == ActionId.TEMPLATE:
+            send_template(connection, self._replies, where, template, fields)
         elif action == ActionId.NOTE and text is not None:
             self._replies.note(connection, where, Content(body=text), at=where.now, post=None)
         else:
-            self._actions.press(connection, where, action, message, fields)
+            self._actions.press(connection, where, action, message, fields, value)
 
     async def queue(self, agent: AgentProfile) -> Queue:
         troubles = self._troubles()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 from core.contracts.actions import ActionId
+from core.contracts.content import Choice
 from core.contracts.posts import FieldKind, Form, FormField, Option
-from core.contracts.text import cut
+from core.contracts.text import cut, line
 from core.settings.models import CannedReply
 
 _SNOOZES = (
@@ -18,11 +20,15 @@ _SNOOZES = (
 )
 #: What every workplace's dialog takes; a longer text ends in a link to the whole.
 FULL_TEXT = 24_000
+#: Choices that a reply offers, and their longest words.
+MOST_CHOICES = 20
+_LONGEST_CHOICE = 200
 #: Rooms that a list to choose from can hold.
 MOST_ROOMS = 100
 
 
-def reply(who: str, channel: str, canned: Sequence[CannedReply]) -> Form:
+def reply(who: str, channel: str, canned: Sequence[CannedReply], by: FormField | None = None) -> Form:
+    """`by`: a choice between several of her addresses."""
     text = FormField(id="text", label="Message", kind=FieldKind.RICH_TEXT, optional=bool(canned))
     choice = FormField(
         id="canned",
@@ -32,11 +38,27 @@ def reply(who: str, channel: str, canned: Sequence[CannedReply]) -> Form:
         optional=True,
         hint="Sent as it is. If you also write a message, that follows it in the same reply.",
     )
+    offered = FormField(
+        id="choices",
+        label="Choices",
+        kind=FieldKind.LINES,
+        optional=True,
+        hint=f"One per line, at most {MOST_CHOICES}: buttons for the customer, or a list, as her channel has them.",
+    )
     return Form(
         title="Reply",
         submit="Send",
         text=f"To {who}, by {channel}.",
-        fields=(choice, text) if canned else (text,),
+        fields=(*([by] if by else []), *([choice] if canned else []), text, offered),
+    )
+
+
+def choices(lines: str) -> tuple[Choice, ...]:
+    """What was written one per line; the values are new each time, so that a button tells what it belongs to."""
+    labels = dict.fromkeys(filter(None, (line(one, limit=_LONGEST_CHOICE) for one in lines.splitlines())))
+    mark = secrets.token_hex(4)
+    return tuple(
+        Choice(value=f"{number}.{mark}", label=label) for number, label in enumerate(list(labels)[:MOST_CHOICES], 1)
     )
 
 
@@ -96,7 +118,10 @@ ASKING = frozenset(
         ActionId.NOTE,
         ActionId.SNOOZE,
         ActionId.MIRROR,
+        ActionId.VERIFY,
+        ActionId.MERGE,
         ActionId.FULL_TEXT,
         ActionId.CORRECT,
+        ActionId.TEMPLATE,
     }
 )

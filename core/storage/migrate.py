@@ -37,12 +37,15 @@ MODELS = (
     "core.storage.memory",
     "core.quarantine.models",
     "core.outbox.models",
+    "core.contacts.keys",
+    "core.contacts.links",
     "core.contacts.models",
     "core.conversations.events",
     "core.conversations.inbox",
     "core.conversations.models",
     "core.conversations.service",
     "core.conversations.threads",
+    "core.identity.proofs",
     "core.routing.rooms",
 )
 #: Advisory lock: replicas that start together migrate one after the other.

@@ -28,6 +28,7 @@ from core.contracts.bridge import (
     Edits,
     Event,
     FetchesMedia,
+    Invites,
     ListeningBridge,
     MessageEdited,
     MessageReceived,
@@ -116,12 +117,14 @@ class BridgeContract:
             "reactions_out": isinstance(bridge, Reacts),
             "typing_out": isinstance(bridge, ShowsTyping),
             "templates": isinstance(bridge, Templates),
+            "invites": isinstance(bridge, Invites),
         } == {
             "edits_out": has.edits_out,
             "deletes_out": has.deletes_out,
             "reactions_out": has.reactions_out,
             "typing_out": has.typing_out,
             "templates": has.templates,
+            "invites": has.invites,
         }
         assert not (has.idempotent and isinstance(bridge, Reconciles)), "an idempotent send needs no find"
         assert isinstance(bridge, WebhookBridge | ListeningBridge | ServesRoutes), "there is no way in"

@@ -17,6 +17,7 @@ from core.contracts.content import Capabilities
 from core.contracts.errors import FailureReason, PermanentFailure, RequestRejected
 from core.contracts.http import WebhookRequest
 from core.contracts.json import loads
+from core.contracts.templates import Template
 from core.testing.fake_updates import read_update
 
 if TYPE_CHECKING:
@@ -158,6 +159,11 @@ class _ShowsTyping(FakeBridge):
         await self._channel.carry_out(call, lambda: None)
 
 
+class _Invites(FakeBridge):
+    async def invitation(self, token: str) -> str:
+        return await self._channel.faults.around("invitation", lambda: f"https://fake.example/start?{token}")
+
+
 class _Reconciles(FakeBridge):
     async def find(self, message: OutboundMessage) -> ExternalId | None:
         def look() -> ExternalId | None:
@@ -169,6 +175,13 @@ class _Reconciles(FakeBridge):
         return found
 
 
+class _Templates(FakeBridge):
+    async def templates(self) -> Sequence[Template]:
+        call = FakeCall(verb="templates", customer="")
+        found: Sequence[Template] = await self._channel.carry_out(call, lambda: list(self._channel.templates))
+        return found
+
+
 def bridge_class(capabilities: Capabilities, *, reconciles: bool) -> type[FakeBridge]:
     """A bridge with just the verbs that these capabilities declare."""
     wanted: dict[type[FakeBridge], bool] = {
@@ -176,7 +189,9 @@ def bridge_class(capabilities: Capabilities, *, reconciles: bool) -> type[FakeBr
         _Deletes: capabilities.deletes_out,
         _Reacts: capabilities.reactions_out,
         _ShowsTyping: capabilities.typing_out,
+        _Invites: capabilities.invites,
         _Reconciles: reconciles,
+        _Templates: capabilities.templates,
     }
     return type("FakeBridge", (*(verb for verb, has in wanted.items() if has), FakeBridge), {})
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from core.contracts.bridge import BridgeSpec, ExternalId, OutboundMessage
+from core.contracts.bridge import BridgeSpec, ExternalId, OptOut, OutboundMessage
 from core.contracts.content import Capabilities, Markup, MediaKind
 from core.contracts.errors import FailureReason, PermanentFailure
 from core.contracts.http import WebhookRequest
+from core.contracts.templates import Template
 from core.testing.fake_bridge import SIGNATURE, FakeCall, FakeMessage, FakeSettings, bridge_class, sign
 from core.testing.faults import Faults
 
@@ -54,7 +55,7 @@ class FakeChannel:
 
     `spec` goes to `core.testing.fakes.installed`. What customers do is kept until a bridge has handed it over, and
     what we send stands in `messages`. `faults` takes orders for "send", "edit", "delete", "react", "show_typing",
-    "find", "fetch", "check".
+    "find", "fetch", "check", "templates".
     """
 
     def __init__(
@@ -80,6 +81,8 @@ class FakeChannel:
         #: What arrives is reported as delivered, where the channel has receipts.
         self.receipts = True
         self.secret = "fake-secret"
+        #: Approved, where the channel has templates.
+        self.templates: list[Template] = []
         self._clock = clock
         self._numbers = itertools.count(1)
         self._changed = asyncio.Condition()
@@ -129,14 +132,23 @@ class FakeChannel:
         await self._tell("reaction", message=message, emoji=emoji)
 
     async def chooses(self, customer: FakeCustomer, message: str, value: str, label: str) -> None:
+        """She presses a button; `message` is "" on a channel that does not say of which message."""
         await self._tell("choice", customer=_sender(customer), message=message, value=value, label=label)
 
-    async def reports(self, message: str, status: str, problem: str = "") -> None:
+    async def reports(
+        self, message: str, status: str, problem: str = "", reason: FailureReason = FailureReason.UNKNOWN
+    ) -> None:
         """The vendor's receipt for a message of ours: "delivered", "failed"."""
-        await self._tell("status", message=message, status=status, problem=problem)
+        await self._tell("status", message=message, status=status, problem=problem, reason=reason.value)
 
     async def reads(self, customer: FakeCustomer, message: str) -> None:
         await self._tell("read", sender=customer.id, message=message)
+
+    async def moves(self, customer: FakeCustomer, after: str, *, renumbered: bool = True) -> None:
+        """Her id becomes another."""
+        before, customer.id = customer.id, after
+        self.customers[after] = self.customers.pop(before)
+        await self._tell("address", before=before, after=after, renumbered=renumbered)
 
     async def types(self, customer: FakeCustomer) -> None:
         await self._tell("typing", sender=customer.id)
@@ -146,6 +158,15 @@ class FakeChannel:
         customer.blocked = blocked
         sentence = f"{customer.name} {'blocked us' if blocked else 'can be reached again'}."
         await self._tell("reachability", sender=customer.id, reachable=not blocked, sentence=sentence)
+
+    async def opts_out(self, customer: FakeCustomer, kind: OptOut = OptOut.ALL, out: bool = True) -> None:
+        """She answers STOP, or START; the core is told."""
+        sentence = f"{customer.name} {'opted out' if out else 'opted in again'}."
+        await self._tell("reachability", sender=customer.id, reachable=not out, sentence=sentence, about=kind.value)
+
+    async def sets_window(self, customer: FakeCustomer, until: datetime | None) -> None:
+        """The vendor says until when she can be answered; None: not any more."""
+        await self._tell("window", sender=customer.id, until=until.isoformat() if until else None)
 
     async def sends_raw(self, raw: bytes) -> None:
         """Anything at all, as the vendor might."""
@@ -195,6 +216,9 @@ class FakeChannel:
                 self._changed.notify_all()
 
     def deliver(self, message: OutboundMessage) -> ExternalId:
+        has = self.capabilities
+        if len(message.content.choices) > max(has.max_choices, has.max_list):
+            raise PermanentFailure("There are too many choices.", reason=FailureReason.BAD_CONTENT)
         customer = self.customers.get(message.recipient.external_id)
         if customer is None:
             raise PermanentFailure("Nobody has this address.", reason=FailureReason.RECIPIENT_GONE)

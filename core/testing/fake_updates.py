@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.contracts.bridge import (
+    AddressChanged,
     ChoiceMade,
     DeliveryStatus,
     Event,
@@ -14,6 +15,7 @@ from core.contracts.bridge import (
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    OptOut,
     Proof,
     ReachabilityChanged,
     ReactionChanged,
@@ -21,8 +23,10 @@ from core.contracts.bridge import (
     Sender,
     StatusChanged,
     Typing,
+    WindowChanged,
 )
 from core.contracts.content import Attachment, Content, MediaKind
+from core.contracts.errors import FailureReason
 from core.contracts.text import file_name, from_plain
 
 _KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
@@ -54,7 +58,8 @@ def read_update(update: Any) -> Sequence[Event]:
             return [ChoiceMade(**stamp, sender=sender, external_id=message, value=value, label=label)]
         case "status":
             status, problem = DeliveryStatus(update["status"]), _word(update.get("problem", ""))
-            return [StatusChanged(**stamp, external_id=message, status=status, problem=problem)]
+            reason = FailureReason(update.get("reason", FailureReason.UNKNOWN))
+            return [StatusChanged(**stamp, external_id=message, status=status, problem=problem, reason=reason)]
         case "read":
             return [ReadUpTo(**stamp, sender_id=_word(update["sender"]), external_id=message)]
         case "typing":
@@ -62,7 +67,18 @@ def read_update(update: Any) -> Sequence[Event]:
         case "reachability":
             sender_id, sentence = _word(update["sender"]), _word(update["sentence"])
             reachable = bool(update["reachable"])
-            return [ReachabilityChanged(**stamp, sender_id=sender_id, reachable=reachable, sentence=sentence)]
+            kind = OptOut(update.get("about", OptOut.BLOCKED))
+            changed = ReachabilityChanged(
+                **stamp, sender_id=sender_id, reachable=reachable, sentence=sentence, kind=kind
+            )
+            return [changed]
+        case "address":
+            before, after = _word(update["before"]), _word(update["after"])
+            return [AddressChanged(**stamp, before=before, after=after, renumbered=bool(update["renumbered"]))]
+        case "window":
+            until = update["until"]
+            at = None if until is None else datetime.fromisoformat(until)
+            return [WindowChanged(**stamp, sender_id=_word(update["sender"]), until=at)]
     return []
 
 
@@ -76,6 +92,7 @@ def _message(update: dict[str, Any], stamp: dict[str, Any], message: ExternalId)
         quote=None if quote is None else ExternalId(_word(quote)),
         continues=tuple(ExternalId(_word(one)) for one in update.get("continues", ())),
         token=_word(update.get("token", "")),
+        proof_token=_word(update.get("proof_token", "")),
         subject=_word(update.get("subject", "")),
         automated=bool(update.get("automated", False)),
         full_text=_word(update.get("full_text", "")),
@@ -89,7 +106,8 @@ def _word(value: Any) -> str:
 
 
 def _sender(about: Any) -> Sender:
-    return Sender(**{**about, "proof": Proof(about.get("proof", Proof.CHANNEL))})
+    listed = {name: tuple(value) for name, value in about.items() if isinstance(value, list)}
+    return Sender(**{**about, **listed, "proof": Proof(about.get("proof", Proof.CHANNEL))})
 
 
 def _content(update: dict[str, Any]) -> Content:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from core.contracts.bridge import Accepted, Bridge
 from core.contracts.workplace import Workplace
+from core.identity.confirming import Confirmations
 from core.observability.metrics import Metrics
 from core.settings.models import Settings
 from core.storage.links import FileLinks
@@ -34,6 +35,8 @@ class Parts:
     ready: Callable[[], Awaitable[tuple[bool, Mapping[str, Any]]]]
     #: Bytes of the largest webhook body by account, where its vendor sends more than `limits.webhook_bytes`.
     largest_webhooks: Mapping[str, int] = field(default_factory=dict)
+    #: What customers are asked to prove by a link; None: nothing is.
+    confirmations: Confirmations | None = None
 
 
 PARTS: web.AppKey[Parts] = web.AppKey("parts", Parts)

@@ -49,6 +49,8 @@ class Office:
     guest: AgentProfile
     #: The second workspace.
     branch: FakeWorkspace | None = None
+    #: Further channels: the account of each has its name.
+    others: tuple[FakeChannel, ...] = ()
 
     async def opened(self, customer: FakeCustomer, text: str = "Hello", **more: Any) -> FakeThread:
         """She writes for the first time; the thread that opens."""
@@ -74,6 +76,8 @@ class Office:
         """Until the core has kept what the channel and the workspace had for it."""
         while True:
             behind = len(self.channel.updates) - await self._position("bridge:line")
+            for channel in self.others:
+                behind += len(channel.updates) - await self._position(f"bridge:{channel.name}")
             for tool in filter(None, (self.tool, self.branch)):
                 behind += len(tool.events) - await self._position(f"workspace:{tool.workspace}")
             if not behind:
@@ -135,6 +139,7 @@ async def open_office(
     routes: tuple[RouteSettings, ...] = (),
     operators_room: str | None = None,
     branch: FakeWorkspace | None = None,
+    others: tuple[FakeChannel, ...] = (),
     **more: Any,
 ) -> AsyncIterator[Office]:
     """Runs one process of Threadbridge until the block ends; `more` are further settings."""
@@ -151,7 +156,10 @@ async def open_office(
         data_dir=folder / "data",
         database=database or f"sqlite:///{folder}/threadbridge.db",
         web=Web(port=0),
-        accounts=(AccountSettings(name="line", channel=channel.name, options=FakeSettings()),),
+        accounts=(
+            AccountSettings(name="line", channel=channel.name, options=FakeSettings()),
+            *(AccountSettings(name=one.name, channel=one.name, options=FakeSettings()) for one in others),
+        ),
         workspaces=tuple(
             WorkspaceSettings(name=one.workspace, workplace=one.spec.name, options=FakeWorkplaceSettings())
             for one in tools
@@ -162,12 +170,21 @@ async def open_office(
         desk=DeskSettings(hold_seconds=hold),
         **more,
     )
-    with installed(channel.spec, *(one.spec for one in tools)):
+    with installed(*(one.spec for one in (channel, *others)), *(one.spec for one in tools)):
         async with App(settings, probe_seconds=0.1) as app:
             stop = asyncio.Event()
             running = asyncio.create_task(app.run(stop))
             try:
-                yield Office(app=app, channel=channel, tool=tool, bea=bea, omar=omar, guest=guest, branch=branch)
+                yield Office(
+                    app=app,
+                    channel=channel,
+                    tool=tool,
+                    bea=bea,
+                    omar=omar,
+                    guest=guest,
+                    branch=branch,
+                    others=others,
+                )
                 assert not running.done(), running
             finally:
                 stop.set()
