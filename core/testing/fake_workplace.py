@@ -82,7 +82,8 @@ class FakeWorkplace:
                 await desk.keep(PostRef(**event["post"]), await self._who(event))
             case "form":
                 thread, who = ThreadRef(**event["thread"]), await self._who(event)
-                form = await desk.form(thread, who, str(event["action"]), str(event["value"]))
+                fields = [(str(name), str(value)) for name, value in event["fields"]]
+                form = await desk.form(thread, who, str(event["action"]), str(event["value"]), fields)
                 await self._tool.carry_out("form", thread.thread, lambda: self._tool.forms.append(form))
             case "act":
                 await desk.act(

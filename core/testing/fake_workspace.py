@@ -184,9 +184,18 @@ class FakeWorkspace:
         """Chooses "Make a note" on a post."""
         await self._tell("keep", post, agent=agent.agent_id, post=asdict(post))
 
-    async def asks(self, agent: AgentProfile, thread: ThreadRef, action: str, value: str = "") -> None:
-        """Presses a button that asks; what comes up goes to `forms`."""
-        await self._tell("form", thread, agent=agent.agent_id, thread=asdict(thread), action=action, value=value)
+    async def asks(
+        self,
+        agent: AgentProfile,
+        thread: ThreadRef,
+        action: str,
+        value: str = "",
+        *,
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Presses a button that asks, or submits a form that continues; what comes up goes to `forms`."""
+        more = {"fields": [list(pair) for pair in fields], "thread": asdict(thread)}
+        await self._tell("form", thread, agent=agent.agent_id, action=action, value=value, **more)
 
     async def presses(
         self,
