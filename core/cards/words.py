@@ -19,9 +19,9 @@ def zone(name: str) -> ZoneInfo | None:
 
 
 def clock(moment: datetime, timezone: str = "UTC") -> str:
-    """`Mon 3 May, 09:00` in a reader's time zone."""
+    """`Mon 3 May, 09:00` in a reader's time zone; where that is not known it says that it is UTC."""
     local = moment.astimezone(zone(timezone) or UTC)
-    suffix = "" if zone(timezone) else " UTC"
+    suffix = " UTC" if timezone == "UTC" or zone(timezone) is None else ""
     return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}{suffix}"
 
 
