@@ -6,7 +6,7 @@ import pytest
 
 from core.app.app import App
 from sandbox.stage import Stage
-from tests.flows.conftest import Opens
+from tests.flows.conftest import Opens, settled
 from tests.flows.reading_teams import installed
 
 CARE = {"teams": True, "rooms": ("care/#customers",), "channels": ("webchat",)}
@@ -46,7 +46,8 @@ async def test_each_thing_that_is_missing(set_stage: Opens) -> None:
         assert "The settings name the room #customers, and there is none of that name" in line
         assert "#clients" in line
         await stage.teams.uninstall(stage.team)
-        await installed(stage)
+        await stage.teams.idle()
+        await settled(stage)
         works, lines = await _check(stage)
         assert works
         assert any("The app is in no team yet" in line and "threadbridge manifest teams" in line for line in lines)
