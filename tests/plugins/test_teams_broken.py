@@ -8,8 +8,8 @@ import random
 from core.testing.hostile import variants
 from sandbox.teams.wire import NotPossible
 from tests.plugins.slack_peer import post
+from tests.plugins.teams_invoking import FORM, SHOWN
 from tests.plugins.teams_peer import Json, Peer, peer
-from tests.plugins.test_teams_invokes import FORM, SHOWN
 
 #: Of all variants of an activity every so manieth is brought.
 STRIDE = 9

@@ -1,4 +1,4 @@
-"""Every invoke over HTTP: buttons, dialogs, searches and a message's menu, answered with the right JSON in time."""
+"""Buttons and dialogs over HTTP: each is answered with the right JSON and in time, and believed no more than due."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,75 +8,29 @@ from typing import Any
 import pytest
 
 from core.contracts.errors import PermanentFailure, TemporaryFailure
-from core.contracts.places import PostRef, ThreadRef
-from core.contracts.posts import Action, FieldKind, Finding, FindingKind, Form, FormField, Option
+from core.contracts.places import ThreadRef
+from core.contracts.posts import Action
 from core.contracts.text import plain
 from core.contracts.workplace import Standing
 from plugins.teams import listeners
 from sandbox.teams import cards
-from sandbox.teams.delivery import Answer
-from tests.plugins.slack_peer import CARD, post, until
-from tests.plugins.teams_peer import Json, Peer, peer
+from tests.plugins.slack_peer import post, until
+from tests.plugins.teams_invoking import ACTIONS, SHOWN, data, fresh, invoke, opened, query
+from tests.plugins.teams_peer import Peer, peer
 
-ACTIONS = (
-    Action(id="claim", label="Claim", style="primary"),
-    Action(id="reply", label="Reply", asks=True),
-    Action(id="resolve", label="Resolve"),
-)
-SHOWN = replace(CARD, actions=ACTIONS)
-FORM = Form(
-    title="Reply to Jane",
-    submit="Send",
-    fields=(
-        FormField(id="text", label="Message", kind=FieldKind.RICH_TEXT),
-        FormField(
-            id="channel",
-            label="Send by",
-            kind=FieldKind.SELECT,
-            options=(Option(value="w", label="WhatsApp"), Option(value="e", label="Email")),
-            initial="w",
-        ),
-        FormField(id="subject", label="Subject", kind=FieldKind.TEXT, optional=True),
-    ),
-)
 ELSEWHERE = ThreadRef(workspace="acme", room="19:elsewhere@thread.tacv2", thread="1700000000000")
-FOUND = [
-    Finding(id=f"f{number}", title=f"Title {number}", text=f"Words {number}", status="", thread=None)
-    for number in range(30)
-]
 
 
 @pytest.fixture(scope="module")
 async def running() -> AsyncIterator[Peer]:
-    async with peer() as here:
-        yield here
+    async with peer() as made:
+        yield made
 
 
 @pytest.fixture
 async def here(running: Peer) -> AsyncIterator[Peer]:
-    """One tenant for all; each test finds a fresh desk."""
-    running.desk.__init__()  # type: ignore[misc]
-    running.desk.forms["reply"] = FORM
-    yield running
-    running.teams.open_dialogs.close(running.bea)
-    await running.settle()
-
-
-async def opened(here: Peer) -> ThreadRef:
-    """A thread whose card has buttons."""
-    thread = await here.open()
-    await here.workplace.update_opening(thread, SHOWN, post())
-    here.desk.openings[thread] = (SHOWN, post())
-    return thread
-
-
-async def invoke(here: Peer, name: str, value: Any, thread: ThreadRef | None = None, **changes: Any) -> Answer:
-    """An invoke as her client would never make it."""
-    teams = here.teams
-    room = teams.room(thread.room if thread else here.room)
-    root, replied = (thread.thread, thread.thread) if thread else ("", "")
-    activity = teams.events.invoke(teams.person(here.bea), room, root, name, value, replied)
-    return await teams.delivery.ask({**activity, **changes})
+    async with fresh(running) as made:
+        yield made
 
 
 async def test_a_button_answers_with_the_card_as_it_is_now(here: Peer) -> None:
@@ -104,16 +58,11 @@ async def test_a_button_elsewhere_than_on_the_card_answers_with_a_word(here: Pee
 async def test_a_second_press_is_another_and_a_repeated_request_is_not(here: Peer) -> None:
     """The desk tells them apart by the key."""
     thread = await opened(here)
-    value = {"action": {"type": "Action.Execute", "verb": "claim", "data": _data("act", "claim")}, "trigger": "manual"}
+    value = {"action": {"type": "Action.Execute", "verb": "claim", "data": data("act", "claim")}, "trigger": "manual"}
     for name in ("one", "one", "two"):
         assert (await invoke(here, "adaptiveCard/action", value, thread, id=name)).ok
     keys = [act["key"] for act in here.desk.named("act")]
     assert keys[0] == keys[1] != keys[2]
-
-
-def _data(tb: str, action: str, place: ThreadRef | None = None, **more: Any) -> Json:
-    at = {"room": place.room, "thread": place.thread} if place else {}
-    return {"tb": tb, "action": action, "value": "", **at, **more}
 
 
 FOREIGN: dict[str, Any] = {
@@ -160,7 +109,7 @@ async def test_an_error_is_a_sentence(here: Peer, failure: Exception, words: str
     assert (pressed.ok, pressed.status, pressed.error) == (False, 200, words)
     asked = await here.teams.person_presses(here.bea, here.room, thread.thread, "Reply")
     assert (asked.ok, asked.message) == (True, words)
-    found = await here.teams.delivery.ask(_query(here, "canned", "x"))
+    found = await here.teams.delivery.ask(query(here, "canned", "x"))
     assert found.body["composeExtension"] == {"type": "message", "text": words}
 
 
@@ -228,83 +177,6 @@ async def test_a_refused_form_is_a_word(here: Peer) -> None:
     assert (pressed.dialog, pressed.message) == (None, listeners.TOLD)
 
 
-def _query(here: Peer, command: str, words: str, *, skip: Any = 0, count: Any = 25) -> Json:
-    teams = here.teams
-    value = {**teams.extensions.query("canned", words, 0, 25), "commandId": command}
-    value["queryOptions"] = {"skip": skip, "count": count}
-    return teams.events.invoke(teams.person(here.bea), teams.room(here.room), "", "composeExtension/query", value)
-
-
-@pytest.mark.parametrize(
-    ("command", "kind"), [("canned", FindingKind.CANNED_REPLY), ("conversations", FindingKind.CONVERSATION)]
-)
-async def test_a_search(here: Peer, command: str, kind: FindingKind) -> None:
-    here.desk.findings = FOUND[:3]
-    found = await here.teams.person_searches(here.bea, command, "kettle", room=here.room)
-    assert [one["preview"]["content"]["title"] for one in found] == ["Title 0", "Title 1", "Title 2"]
-    [search] = here.desk.named("search")
-    assert (search["kind"], search["query"], search["agent"].agent_id) == (kind, "kettle", here.bea)
-
-
-async def test_a_search_before_anything_is_typed(here: Peer) -> None:
-    here.desk.findings = FOUND
-    assert len(await here.teams.person_searches(here.bea, "canned", "", room=here.room)) == 25
-    assert here.desk.named("search")[0]["query"] == ""
-
-
-async def test_a_search_that_finds_nothing_says_so(here: Peer) -> None:
-    answer = await here.teams.delivery.ask(_query(here, "canned", "zzz"))
-    assert answer.body["composeExtension"]["type"] == "message"
-    assert "Nothing was found" in answer.body["composeExtension"]["text"]
-
-
-async def test_a_search_goes_on_page_by_page(here: Peer) -> None:
-    here.desk.findings = FOUND
-    first = await here.teams.person_searches(here.bea, "canned", "w", room=here.room, skip=0, count=25)
-    second = await here.teams.person_searches(here.bea, "canned", "w", room=here.room, skip=25, count=25)
-    assert (len(first), len(second)) == (25, 5)
-
-
-@pytest.mark.parametrize("options", [(-1, -1), ("x", None), (True, False), (10**9, 10**9)])
-async def test_a_search_with_numbers_that_are_none(here: Peer, options: tuple[Any, Any]) -> None:
-    answer = await here.teams.delivery.ask(_query(here, "canned", "w", skip=options[0], count=options[1]))
-    assert answer.status == 200
-    [search] = here.desk.named("search")
-    assert 0 <= search["offset"] <= 1_000
-    assert 0 <= search["limit"] <= 25
-
-
-async def test_a_search_command_that_there_is_not(here: Peer) -> None:
-    answer = await here.teams.delivery.ask(_query(here, "unknown", "w"))
-    assert (answer.status, answer.body["composeExtension"]["type"]) == (200, "message")
-    assert not here.desk.named("search")
-
-
-@pytest.mark.parametrize(("command", "call"), [("send_to_customer", "send"), ("make_note", "keep")])
-@pytest.mark.parametrize("fetch", [True, False])
-async def test_the_menu_of_a_message(here: Peer, command: str, call: str, fetch: bool) -> None:
-    thread = await opened(here)
-    written = await here.teams.person_posts(here.bea, here.room, "We have **it**", thread.thread)
-    await here.settle()
-    chosen = await here.teams.person_message_action(here.bea, here.room, written, command, fetch_task=fetch)
-    assert chosen.ok
-    assert chosen.message.startswith("Taken.")
-    [taken] = here.desk.named(call)
-    assert taken["post"] == PostRef(workspace="acme", room=here.room, thread=thread.thread, post=written)
-    assert taken["agent"].agent_id == here.bea
-    if call == "send":
-        assert plain(taken["content"].body) == "We have it"
-
-
-async def test_the_menu_of_a_message_that_is_about_no_customer(here: Peer) -> None:
-    here.desk.threads = set()
-    written = await here.teams.person_posts(here.bea, here.room, "Lunch?")
-    await here.settle()
-    chosen = await here.teams.person_message_action(here.bea, here.room, written, "send_to_customer")
-    assert chosen.message == "No customer's conversation is shown in that thread."
-    assert not here.desk.calls
-
-
 async def test_an_old_client_presses_what_a_new_one_does(here: Peer) -> None:
     thread = await opened(here)
     pressed = await here.teams.person_presses(here.bea, here.room, thread.thread, "Claim", old_client=True)
@@ -365,15 +237,15 @@ async def test_what_takes_too_long_is_answered_in_time(here: Peer, monkeypatch: 
 async def test_a_thread_that_the_data_forges_is_not_believed(here: Peer) -> None:
     """What the activity itself says counts: nobody acts in a room that she is not in."""
     thread = await opened(here)
-    execute = {"type": "Action.Execute", "verb": "claim", "data": _data("act", "claim", ELSEWHERE)}
+    execute = {"type": "Action.Execute", "verb": "claim", "data": data("act", "claim", ELSEWHERE)}
     await invoke(here, "adaptiveCard/action", {"action": execute, "trigger": "manual"}, thread)
-    await invoke(here, "task/fetch", {"data": _data("ask", "reply", ELSEWHERE)}, thread)
-    form = _data("form", "reply", ELSEWHERE, rich_text="Hello")
+    await invoke(here, "task/fetch", {"data": data("ask", "reply", ELSEWHERE)}, thread)
+    form = data("form", "reply", ELSEWHERE, rich_text="Hello")
     await invoke(here, "task/submit", {"data": form}, thread)
     teams = here.teams
     message = teams.room(here.room).messages[thread.thread]
-    data = _data("act", "resolve", ELSEWHERE)
-    teams.delivery.send(teams.events.submitted(teams.person(here.bea), teams.room(here.room), message, data))
+    pressed = data("act", "resolve", ELSEWHERE)
+    teams.delivery.send(teams.events.submitted(teams.person(here.bea), teams.room(here.room), message, pressed))
     await here.settle()
     assert [name for name, _ in here.desk.calls] == ["act", "form", "act", "act"]
     assert {arguments["thread"] for _, arguments in here.desk.calls} == {thread}
@@ -383,8 +255,8 @@ async def test_a_thread_of_another_room_is_not_believed_where_no_thread_is_named
     """In the channel itself the data says which thread, and never which room."""
     await opened(here)
     for name, value in (
-        ("adaptiveCard/action", {"action": {"data": _data("act", "claim", ELSEWHERE)}}),
-        ("task/submit", {"data": _data("form", "reply", ELSEWHERE, rich_text="Hello")}),
+        ("adaptiveCard/action", {"action": {"data": data("act", "claim", ELSEWHERE)}}),
+        ("task/submit", {"data": data("form", "reply", ELSEWHERE, rich_text="Hello")}),
     ):
         await invoke(here, name, value)
     assert {act["thread"].room for act in here.desk.named("act")} == {here.room}
@@ -393,7 +265,7 @@ async def test_a_thread_of_another_room_is_not_believed_where_no_thread_is_named
 async def test_in_her_own_chat_the_data_says_which_thread(here: Peer) -> None:
     thread = await opened(here)
     teams = here.teams
-    value = {"action": {"type": "Action.Execute", "data": _data("act", "claim", thread)}, "trigger": "manual"}
+    value = {"action": {"type": "Action.Execute", "data": data("act", "claim", thread)}, "trigger": "manual"}
     chat = teams.room(here.bea)
     invoked = teams.events.invoke(teams.person(here.bea), chat, "", "adaptiveCard/action", value)
     answer = await teams.delivery.ask(invoked)
@@ -411,7 +283,7 @@ async def test_who_presses_is_asked_of_the_roster(here: Peer) -> None:
         await teams.add_member(here.team, user)
         await teams.person_presses(user, here.room, thread.thread, "Claim")
     await here.settle()
-    value = {"action": {"type": "Action.Execute", "data": _data("act", "claim")}, "trigger": "manual"}
+    value = {"action": {"type": "Action.Execute", "data": data("act", "claim")}, "trigger": "manual"}
     await invoke(here, "adaptiveCard/action", value, thread, **{"from": {"id": "29:nobody", "name": "Bea Baker"}})
     await invoke(here, "adaptiveCard/action", value, thread, **{"from": {"id": "28:another-app", "name": "App"}})
     foreign = {"tenant": {"id": "99999999-51a4-4d3c-8f6e-0f9b3a5d7e02"}}
