@@ -14,9 +14,6 @@ from typing import Any, Self
 from core.app.app import App
 from core.settings import Settings, load
 from plugins.teams.manifest import data as manifest_of
-from sandbox.api import ApiSandbox
-from sandbox.graph import GraphSandbox
-from sandbox.line import LineSandbox
 from sandbox.mail import MailSandbox
 from sandbox.slack import SlackSandbox
 from sandbox.teams import TeamsSandbox
@@ -29,9 +26,6 @@ _APP_TOKEN = "xapp-sandbox"
 _TELEGRAM_TOKEN = "1000:sandbox"
 _TELEGRAM_SECRET = "sandbox-webhook-secret"
 _TWILIO_TOKEN = "sandbox-auth-token"
-_VERIFY_TOKEN = "sandbox-verify-token"
-#: Channels behind Meta's Graph API.
-_META = ("whatsapp", "messenger", "instagram")
 SUPPORT = "support@shop.test"
 _PASSWORD = "sandbox"
 #: What agents choose instead of typing it: (title, text).
@@ -96,24 +90,14 @@ class Stage:
             self.mail = await enter(MailSandbox(domain="shop.test"))
             self.mail.add_mailbox(SUPPORT, _PASSWORD)
             self._furnish()
-            if "api" in options.channels:
-                self.api = await enter(ApiSandbox())
-                self.api.connect(f"{self.url}/bridges/partner")
-            if set(_META) & set(options.channels):
-                self.graph = await enter(GraphSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
             if "sms" in options.channels:
                 self.twilio = await enter(TwilioSandbox(auth_token=_TWILIO_TOKEN, limits=options.limits))
                 self.number = self.twilio.add_sender(webhook=f"{self.url}/bridges/sms#rc=3&rp=all")
-            if "line" in options.channels:
-                self.line = await enter(LineSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
-                self.line.connect(f"{self.url}/bridges/line")
             if options.teams:
                 self.teams = await enter(TeamsSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
                 self._furnish_teams()
             self.settings = self.write_settings()
             await self.start()
-            for channel in set(_META) & set(options.channels):
-                await getattr(self.graph, channel).connect(f"{self.url}/bridges/{channel}", _VERIFY_TOKEN)
             if options.teams:
                 await self.teams.install(self.team, self.customers)
                 await self._met()
@@ -210,10 +194,7 @@ class Stage:
 
     def _accounts(self) -> dict[str, dict[str, Any]]:
         return {
-            **({"api": self._connector()} if "api" in self.options.channels else {}),
             **({"sms": self._sms()} if "sms" in self.options.channels else {}),
-            **({"whatsapp": self._whatsapp()} if "whatsapp" in self.options.channels else {}),
-            **({"line": self._line()} if "line" in self.options.channels else {}),
             "webchat": {"name": "website", "title": "Lumen & Loom", "origins": ["*"]},
             "telegram": {
                 "name": "telegram",
@@ -248,29 +229,6 @@ class Stage:
             "number": self.number,
             "api_url": self.twilio.url,
         }
-
-    def _whatsapp(self) -> dict[str, Any]:
-        return {
-            "name": "whatsapp",
-            "access_token": self.graph.token,
-            "app_secret": self.graph.app_secret,
-            "verify_token": _VERIFY_TOKEN,
-            "phone_number_id": self.graph.whatsapp.phone_number_id,
-            "waba_id": self.graph.whatsapp.waba_id,
-            "coexistence": True,
-            "api_url": self.graph.url,
-        }
-
-    def _line(self) -> dict[str, Any]:
-        return {
-            "name": "line",
-            "channel_access_token": self.line.token,
-            "channel_secret": self.line.delivery.secret,
-            "api_url": self.line.url,
-        }
-
-    def _connector(self) -> dict[str, Any]:
-        return {"name": "partner", "deliver_url": self.api.deliver_url, "secrets": [self.api.secret]}
 
     async def start(self) -> None:
         """Starts the process of Threadbridge, in this one."""
