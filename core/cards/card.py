@@ -194,11 +194,11 @@ def _links(
     found = repository.earlier(connection, conversation)
     if conversation.joined_id is not None:
         found.insert(0, repository.conversation(connection, conversation.joined_id))
-    current = contacts.address_by_id(connection, conversation.address_id)
+    hers = {address.id: address.account for address in contacts.addresses_of(connection, conversation.contact_id)}
+    several = len(set(hers.values())) > 1
     result = []
     for other in found:
-        account = contacts.address_by_id(connection, other.address_id).account
-        by = f" by {_title(channels, account)}" if account != current.account else ""
+        by = f" by {_title(channels, hers[other.address_id])}" if several and other.address_id in hers else ""
         thread = _thread_in(threads.links_of(connection, other.id), link.workspace)
         result.append(CardLink(label=f"#{other.number}{by}, {words.clock(other.created_at)}", thread=thread))
     return result
