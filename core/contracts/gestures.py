@@ -14,6 +14,8 @@ class Gesture(StrEnum):
     REPLY_BY_FORM = "reply_by_form"
     #: Chooses a canned reply in that form.
     REPLY_CANNED = "reply_canned"
+    #: Offers the customer choices in that form: she presses one, or answers by its number.
+    OFFER_CHOICES = "offer_choices"
     #: Answers one message in particular: the customer sees which.
     QUOTE = "quote"
     #: Formats: bold, lists, links, code.
@@ -58,6 +60,10 @@ class Gesture(StrEnum):
     SNOOZE = "snooze"
     #: Shows the conversation in one more room.
     MIRROR = "mirror"
+    #: Sends an approved template, with her own values in it, when the channel takes nothing else.
+    TEMPLATE = "template"
+    #: Sends what a channel did not take by another one of the customer's.
+    SEND_ELSEWHERE = "send_elsewhere"
     #: Sends a reply that failed again.
     RETRY = "retry"
     #: Gives up on a reply that failed.

@@ -14,11 +14,12 @@ import pytest
 
 from core import discovery
 from core.contracts.gestures import Gesture
+from core.testing.fakes import installed
 from core.testing.gestures import check_lacks, meanings, table
 from sandbox.stage import Options
-from tests.contract.offices.rooms import OFFICES, ROUTES, Offices
+from tests.contract.offices.rooms import ACCOUNT, OFFICES, ROUTES, Offices, letters
 from tests.contract.offices.vendors import PERSONS, WAYS_OF_VENDORS
-from tests.contract.stories import changing, deciding, handling, looking, writing
+from tests.contract.stories import changing, deciding, handling, looking, reaching, writing
 from tests.contract.stories.telling import STORIES, talking
 
 #: (workplace, gesture)
@@ -26,7 +27,7 @@ Asked = tuple[str, Gesture]
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "what-agents-can-do.md"
 #: Importing them tells them.
-TOLD = (writing, changing, deciding, handling, looking)
+TOLD = (writing, changing, deciding, handling, looking, reaching)
 BY_GESTURE = {story.gesture: story for story in STORIES}
 #: Long enough that an agent can change her mind while the machine is busy.
 HOLD = 1.0
@@ -35,9 +36,12 @@ HOLD = 1.0
 @pytest.fixture(scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offices]:
     """One for all: every story brings a customer of its own."""
-    options = Options(hold_seconds=HOLD, limits=False, teams=True, extra=ROUTES)
-    async with Offices(tmp_path_factory.mktemp("offices"), options) as stage:
-        yield stage
+    options = Options(hold_seconds=HOLD, limits=False, teams=True, extra=f"{ACCOUNT}{ROUTES}")
+    channel = letters()
+    with installed(channel.spec):
+        async with Offices(tmp_path_factory.mktemp("offices"), options) as stage:
+            stage.letters = channel
+            yield stage
 
 
 def test_every_gesture_has_one_story() -> None:

@@ -100,6 +100,10 @@ class Office(Protocol):
         """Fills in and submits: texts as she types them, choices by their label."""
         ...
 
+    async def goes_on(self, dialog: Dialog, fields: Mapping[str, str]) -> Dialog:
+        """Fills in and submits a form that another one follows; that one."""
+        ...
+
     async def closes(self, dialog: Dialog) -> None: ...
 
     async def sends(self, thread: str, post: str) -> None:

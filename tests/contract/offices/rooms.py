@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from datetime import timedelta
 
+from core.contracts.templates import Template, TemplateCategory
+from core.testing.fakes import EVERYTHING, FakeChannel
 from sandbox.stage import Stage
 from tests.contract.offices.office import Office
 from tests.contract.offices.slack import SlackOffice
@@ -28,8 +32,30 @@ ROUTES = "\n".join(
 )
 
 
+#: A channel with a reply window and templates, whose vendor does what a story orders; connected by these lines.
+LETTERS = "letters"
+ACCOUNT = f'[[accounts]]\nname = "{LETTERS}"\nchannel = "{LETTERS}"\n'
+
+
+def letters() -> FakeChannel:
+    window = replace(EVERYTHING, reply_window=timedelta(hours=24), templates=True)
+    channel = FakeChannel(LETTERS, capabilities=window)
+    channel.templates = [
+        Template(
+            name="ready",
+            language="en",
+            category=TemplateCategory.UTILITY,
+            body="Hello {{1}}, your {{2}} is ready.",
+        ),
+        Template(name="hello", language="en", category=TemplateCategory.UTILITY, body="We are here."),
+    ]
+    return channel
+
+
 class Offices(Stage):
-    """Set it with `teams=True` and `extra=ROUTES`."""
+    """Set it with `teams=True` and `extra=ACCOUNT + ROUTES`, while `letters` is installed."""
+
+    letters: FakeChannel
 
     def _furnish(self) -> None:
         super()._furnish()

@@ -29,6 +29,7 @@ WAYS = {
     Gesture.REPLY: "write in the thread",
     Gesture.REPLY_BY_FORM: "button *Reply*",
     Gesture.REPLY_CANNED: "button *Reply*, field *Canned reply*",
+    Gesture.OFFER_CHOICES: "button *Reply*, field *Choices*",
     Gesture.QUOTE: "paste the message's link (*Copy link*) into the reply",
     Gesture.FORMAT: "Slack's own formatting",
     Gesture.ATTACH_PICTURE: "attach it in the thread",
@@ -50,6 +51,8 @@ WAYS = {
     Gesture.REOPEN: "button *Reopen*, or `!reopen`",
     Gesture.SNOOZE: "button *Snooze*, or `!snooze 2h`",
     Gesture.MIRROR: "button *Mirror*, or `!mirror`",
+    Gesture.TEMPLATE: "button *Template*",
+    Gesture.SEND_ELSEWHERE: "button *Use* with the channel's name, where nothing was sent",
     Gesture.RETRY: "button *Retry* on the failure",
     Gesture.DISCARD: "button *Discard* on the failure",
     Gesture.ARRIVED: "button *It arrived* on the doubt",
@@ -147,13 +150,7 @@ class SlackOffice:
         def opened() -> Json | None:
             return next((view for view in self._slack.views_open(self.user) if view["id"] not in before), None)
 
-        view = await until(opened, f"the form of {label}")
-        choices = {
-            block["block_id"]: [option["text"]["text"] for option in block["element"].get("options", ())]
-            for block in view["blocks"]
-            if block["type"] == "input"
-        }
-        return Dialog(id=view["id"], words=words(view), choices=choices)
+        return _dialog(await until(opened, f"the form of {label}"))
 
     async def submits(self, dialog: Dialog, fields: Mapping[str, str]) -> None:
         view = next(view for view in self._slack.views_open(self.user) if view["id"] == dialog.id)
@@ -161,6 +158,10 @@ class SlackOffice:
         values = {name: _entered(inputs[name], given) for name, given in fields.items()}
         ack = await self._slack.person_submits_view(self.user, dialog.id, values)
         assert ack.ok, ack
+
+    async def goes_on(self, dialog: Dialog, fields: Mapping[str, str]) -> Dialog:
+        await self.submits(dialog, fields)
+        return _dialog(next(view for view in self._slack.views_open(self.user) if view["id"] == dialog.id))
 
     async def closes(self, dialog: Dialog) -> None:
         await self._slack.person_closes_view(self.user, dialog.id)
@@ -196,6 +197,15 @@ class SlackOffice:
 
     async def inserts(self, thread: str, kind: FindingKind, words: str, title: str) -> str:
         raise NotPossible("Slack has no search for apps in the message field.")
+
+
+def _dialog(view: Json) -> Dialog:
+    choices = {
+        block["block_id"]: [option["text"]["text"] for option in block["element"].get("options", ())]
+        for block in view["blocks"]
+        if block["type"] == "input"
+    }
+    return Dialog(id=view["id"], words=words(view), choices=choices)
 
 
 def _buttons(message: Json) -> list[Json]:

@@ -31,6 +31,7 @@ WAYS = {
     Gesture.REPLY: "write in the thread",
     Gesture.REPLY_BY_FORM: "button *Reply*",
     Gesture.REPLY_CANNED: "button *Reply*, field *Canned reply*",
+    Gesture.OFFER_CHOICES: "button *Reply*, field *Choices*",
     Gesture.QUOTE: "*Reply with quote* in the message's menu",
     Gesture.FORMAT: "Teams' own formatting",
     Gesture.ATTACH_PICTURE: "paste it into the message",
@@ -53,6 +54,8 @@ WAYS = {
     Gesture.REOPEN: "button *Reopen*, or `!reopen`",
     Gesture.SNOOZE: "button *Snooze*, or `!snooze 2h`",
     Gesture.MIRROR: "button *Mirror*, or `!mirror`",
+    Gesture.TEMPLATE: "button *Template*",
+    Gesture.SEND_ELSEWHERE: "button *Use* with the channel's name, where nothing was sent",
     Gesture.RETRY: "button *Retry* on the failure",
     Gesture.DISCARD: "button *Discard* on the failure",
     Gesture.ARRIVED: "button *It arrived* on the doubt",
@@ -157,14 +160,18 @@ class TeamsOffice:
     async def opens(self, thread: str, label: str) -> Dialog:
         pressed = await self._press(thread, label)
         assert pressed.dialog is not None, pressed
-        choices = {
-            _field(one["id"]): [choice["title"] for choice in one.get("choices", ())]
-            for one in _elements(pressed.dialog["card"])
-            if str(one.get("type")).startswith("Input.")
-        }
-        return Dialog(id=label, words=_said(pressed.dialog["card"]), choices=choices)
+        return _dialog(label, pressed.dialog["card"])
 
     async def submits(self, dialog: Dialog, fields: Mapping[str, str]) -> None:
+        sent = await self._submit(fields)
+        assert sent.dialog is None, "it is still open"
+
+    async def goes_on(self, dialog: Dialog, fields: Mapping[str, str]) -> Dialog:
+        sent = await self._submit(fields)
+        assert sent.dialog is not None, sent
+        return _dialog(dialog.id, sent.dialog["card"])
+
+    async def _submit(self, fields: Mapping[str, str]) -> Pressed:
         [opened] = self._teams.dialogs(self.user)
         inputs = {
             _field(one["id"]): one for one in _elements(opened["card"]) if str(one.get("type")).startswith("Input.")
@@ -172,7 +179,7 @@ class TeamsOffice:
         values = {inputs[name]["id"]: _entered(inputs[name], given) for name, given in fields.items()}
         sent = await self._teams.person_submits_dialog(self.user, values)
         assert sent.ok, sent
-        assert sent.dialog is None, "it is still open"
+        return sent
 
     async def closes(self, dialog: Dialog) -> None:
         self._teams.person_closes_dialog(self.user)
@@ -256,6 +263,15 @@ def _elements(value: Any) -> Iterator[Json]:
     elif isinstance(value, list):
         for inner in value:
             yield from _elements(inner)
+
+
+def _dialog(label: str, card: Json) -> Dialog:
+    choices = {
+        _field(one["id"]): [choice["title"] for choice in one.get("choices", ())]
+        for one in _elements(card)
+        if str(one.get("type")).startswith("Input.")
+    }
+    return Dialog(id=label, words=_said(card), choices=choices)
 
 
 def _field(name: str) -> str:

@@ -17,6 +17,8 @@ from sandbox.play.customers import Customer, MailCustomer, TelegramCustomer, Web
 from sandbox.stage import Stage
 from sandbox.visitor import Visitor
 from tests.contract.offices.office import Dialog, Office, Seen
+from tests.contract.offices.rooms import Offices
+from tests.contract.stories.letters import LetterCustomer
 from tests.flows.conftest import until
 
 _NUMBERS = itertools.count(1)
@@ -160,5 +162,8 @@ async def _customer(stage: Stage, channel: str, name: str) -> AsyncIterator[Cust
                 yield WebCustomer(visitor, name)
         case "telegram":
             yield TelegramCustomer(stage.telegram, name)
+        case "letters":
+            assert isinstance(stage, Offices)
+            yield LetterCustomer(stage.letters, name)
         case _:
             yield MailCustomer(stage.mail, name)

@@ -43,6 +43,22 @@ async def reply_canned(here: Talk) -> None:
     await here.hears_only(text)
 
 
+@shows(Gesture.OFFER_CHOICES, "telegram")
+async def offer_choices(here: Talk) -> None:
+    await here.fills_in("Reply", {"text": "Which colour?", "choices": "Red\nDark blue"})
+    await here.arrives("Which colour?")
+    await here.stands("Offered: Red")
+    telegram = here.stage.telegram
+    [shown] = [bubble for bubble in telegram.chat(here.phone) if bubble.buttons]
+    buttons = [button for row in shown.buttons for button in row]
+    assert [button["text"] for button in buttons] == ["Red", "Dark blue"]
+    await telegram.customer_presses(here.phone, shown.message_id, buttons[1]["callback_data"])
+    await here.stands("Dark blue")
+    # Typed, it is the same choice.
+    await here.customer.writes("1")
+    await here.stands("Red (“1”)")
+
+
 @shows(Gesture.QUOTE)
 async def quote(here: Talk) -> None:
     asked = await here.customer.writes("Is there one in blue?")
