@@ -82,8 +82,8 @@ class SmsBridge:
             raise RequestRejected(
                 "The signature fits neither this account's secrets nor `public_url`, to which Twilio must be pointed."
             )
-        sid = dict(fields).get("MessageSid", "")
-        if mark := request.query.get("m"):
+        sid, mark = dict(fields).get("MessageSid"), request.query.get("m")
+        if sid and mark:
             _remember(self._proven, mark, sid)
         reply = WebhookReply(body=b"<Response/>", content_type="text/xml")
         return Received(items=[request.body], reply=reply)
@@ -171,10 +171,15 @@ class SmsBridge:
         """Asks for what was missed: Twilio does not try a webhook again."""
         failures = 0
         while True:
-            pause, sentence = LOOK_S if self._runtime.url else ONLY_WAY_S, None
+            pause = LOOK_S if self._runtime.url else ONLY_WAY_S
+            sentence: str | None = None
             try:
-                await self._catch_up()
-                failures = 0
+                missed, failures = await self._catch_up(), 0
+                if missed and self._runtime.url:
+                    sentence = (
+                        f"{missed} messages did not come by webhook and were fetched. If that goes on, point the "
+                        f"webhook in Twilio's console to {self._runtime.url}."
+                    )
             except Exception as problem:
                 failures, sentence = failures + 1, str(problem)
                 if not isinstance(problem, AdapterError):
@@ -184,20 +189,25 @@ class SmsBridge:
             self._runtime.trouble(sentence)
             await asyncio.sleep(pause * random.uniform(1, 1.2))
 
-    async def _catch_up(self) -> None:
-        begun = self._runtime.now()
+    async def _catch_up(self) -> int:
+        """How many messages were missed."""
+        begun, missed = self._runtime.now(), 0
         memory = await self._runtime.memory.load()
         if "since" in memory:
-            since, missed = datetime.fromisoformat(memory["since"]) - OVERLAP, []
+            since, listed = datetime.fromisoformat(memory["since"]) - OVERLAP, []
             query = {"DateSent>": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
             if self._settings.number:
                 query["To"] = f"{self._settings.prefix}{self._settings.number}"
             async for one in self._api.pages("/Messages.json", "messages", query):
                 if one["direction"] == "inbound" and self._is_ours(one):
-                    missed.append(one)
-            for one in reversed(missed):
-                await self._runtime.accept(await self._as_webhook(one))
+                    listed.append(one)
+            for one in reversed(listed):
+                accepted = await self._runtime.accept(await self._as_webhook(one))
+                # A webhook may still be on its way.
+                is_late = parsedate_to_datetime(one["date_sent"]) < begun - OVERLAP / 2
+                missed += is_late and any(not event.duplicate for event in accepted)
         await self._runtime.memory.save({"since": begun.isoformat()})
+        return missed
 
     def _is_ours(self, one: Json) -> bool:
         service = self._settings.messaging_service_sid

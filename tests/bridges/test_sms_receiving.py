@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,9 @@ async def test_what_was_missed_is_asked_for(
     twilio.customer_writes(ADA, "To another number", to="+12025550177")
     await twilio.idle()
     assert len(twilio.delivery.alerts) >= 122
+    memory.value = {"since": (datetime.fromisoformat(memory.value["since"]) - timedelta(minutes=5)).isoformat()}
+    for one in twilio.world.messages.values():
+        one.sent_at = one.made_at - 90
     async with sms_account(twilio, session, tmp_path, memory=memory) as sms, listening(sms):
         # What was here already comes again, which the core knows by its id.
         await sms.core.until(lambda: any(isinstance(one, ReachabilityChanged) for one in sms.core.events))
@@ -291,7 +295,21 @@ async def test_what_was_missed_is_asked_for(
         assert attachment.source is not None
         assert b"".join([chunk async for chunk in sms.bridge.fetch(attachment.source)]) == JPEG
         assert received[0].event_id.startswith("SM")
-    assert sms.core.troubles[0] is None
+        await sms.core.until(lambda: bool(sms.core.troubles))
+    # The one before counts as well, since this core is a new one.
+    assert "123 messages did not come by webhook" in (sms.core.troubles[0] or "")
+    assert sms.core.url in (sms.core.troubles[0] or "")
+
+
+async def test_a_webhook_that_works_is_no_trouble(sms: Account) -> None:
+    sms.core.memory.value = {"since": (sms.core.clock() - timedelta(minutes=5)).isoformat()}
+    sms.twilio.customer_writes(ADA, "Hello")
+    await sms.message()
+    for one in sms.twilio.world.messages.values():
+        one.sent_at = one.made_at - 90
+    async with listening(sms):
+        await sms.core.until(lambda: bool(sms.core.troubles))
+    assert (sms.core.troubles, len(sms.core.raws), len(sms.core.events)) == ([None], 2, 1)
 
 
 async def test_the_first_start_asks_for_nothing_old(
