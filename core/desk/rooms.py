@@ -41,6 +41,9 @@ class Rooms:
                 events.record(connection, Fact.ROOM_CLOSED, at=now, actor=SYSTEM, data=data)
                 self._storage.after_commit(connection, lambda: self._trouble(source, sentence))
             case RoomChange.OPENED:
+                # What the settings name was closed under its name before it was ever met.
+                for name in sorted(names - {room.room}):
+                    self._met(connection, RoomRef(workspace=room.workspace, room=name))
                 rooms.change_room(connection, room, closed="")
                 for lane in lanes:
                     self._outbox.resume(connection, lane_prefix=lane)
@@ -55,3 +58,8 @@ class Rooms:
                 rooms.change_room(connection, room, shared=True)
                 sentence = "The room is shared with another organisation now: its people see the customers' messages."
                 self._storage.after_commit(connection, lambda: self._trouble(source, sentence))
+
+    def _met(self, connection: Connection, named: RoomRef) -> None:
+        if rooms.is_closed(connection, named):
+            rooms.change_room(connection, named, closed="")
+            self._storage.after_commit(connection, lambda: self._trouble(f"{named.workspace}/{named.room}", None))
