@@ -14,6 +14,7 @@ from typing import Any, Self
 from core.app.app import App
 from core.settings import Settings, load
 from plugins.teams.manifest import data as manifest_of
+from sandbox.line import LineSandbox
 from sandbox.mail import MailSandbox
 from sandbox.slack import SlackSandbox
 from sandbox.teams import TeamsSandbox
@@ -93,6 +94,9 @@ class Stage:
             if "sms" in options.channels:
                 self.twilio = await enter(TwilioSandbox(auth_token=_TWILIO_TOKEN, limits=options.limits))
                 self.number = self.twilio.add_sender(webhook=f"{self.url}/bridges/sms#rc=3&rp=all")
+            if "line" in options.channels:
+                self.line = await enter(LineSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
+                self.line.connect(f"{self.url}/bridges/line")
             if options.teams:
                 self.teams = await enter(TeamsSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
                 self._furnish_teams()
@@ -195,6 +199,7 @@ class Stage:
     def _accounts(self) -> dict[str, dict[str, Any]]:
         return {
             **({"sms": self._sms()} if "sms" in self.options.channels else {}),
+            **({"line": self._line()} if "line" in self.options.channels else {}),
             "webchat": {"name": "website", "title": "Lumen & Loom", "origins": ["*"]},
             "telegram": {
                 "name": "telegram",
@@ -228,6 +233,14 @@ class Stage:
             "auth_token": _TWILIO_TOKEN,
             "number": self.number,
             "api_url": self.twilio.url,
+        }
+
+    def _line(self) -> dict[str, Any]:
+        return {
+            "name": "line",
+            "channel_access_token": self.line.token,
+            "channel_secret": self.line.delivery.secret,
+            "api_url": self.line.url,
         }
 
     async def start(self) -> None:

@@ -13,6 +13,7 @@ from core.testing.receiving import RECEIVING
 from core.testing.scenarios import SENDING, Scenario
 from tests.contract.peers.email import email_peer
 from tests.contract.peers.fake_channel import fake_channel_peer
+from tests.contract.peers.line import line_peer
 from tests.contract.peers.sms import sms_peer
 from tests.contract.peers.telegram import telegram_peer
 from tests.contract.peers.webchat import webchat_peer
@@ -20,6 +21,7 @@ from tests.contract.peers.webchat import webchat_peer
 PEERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Any]]] = {
     "email": email_peer,
     "fake": fake_channel_peer,
+    "line": line_peer,
     "sms": sms_peer("sms"),
     "sms as rcs": sms_peer("rcs"),
     "sms as whatsapp": sms_peer("whatsapp"),
