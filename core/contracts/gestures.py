@@ -12,6 +12,8 @@ class Gesture(StrEnum):
     REPLY = "reply"
     #: Presses Reply and fills the form.
     REPLY_BY_FORM = "reply_by_form"
+    #: Chooses in that form by which of the customer's channels it goes.
+    REPLY_BY_CHANNEL = "reply_by_channel"
     #: Chooses a canned reply in that form.
     REPLY_CANNED = "reply_canned"
     #: Offers the customer choices in that form: she presses one, or answers by its number.
@@ -60,6 +62,12 @@ class Gesture(StrEnum):
     SNOOZE = "snooze"
     #: Shows the conversation in one more room.
     MIRROR = "mirror"
+    #: Asks the customer to prove that a mail address she claims is hers.
+    VERIFY = "verify"
+    #: Says that two contacts are the same customer, and why.
+    MERGE = "merge"
+    #: Takes that back.
+    SPLIT = "split"
     #: Sends an approved template, with her own values in it, when the channel takes nothing else.
     TEMPLATE = "template"
     #: Sends what a channel did not take by another one of the customer's.

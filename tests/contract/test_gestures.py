@@ -19,7 +19,7 @@ from core.testing.gestures import check_lacks, meanings, table
 from sandbox.stage import Options
 from tests.contract.offices.rooms import ACCOUNT, OFFICES, ROUTES, Offices, letters
 from tests.contract.offices.vendors import PERSONS, WAYS_OF_VENDORS
-from tests.contract.stories import changing, deciding, handling, looking, reaching, writing
+from tests.contract.stories import changing, deciding, handling, identifying, looking, reaching, writing
 from tests.contract.stories.telling import STORIES, talking
 
 #: (workplace, gesture)
@@ -27,7 +27,7 @@ Asked = tuple[str, Gesture]
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "what-agents-can-do.md"
 #: Importing them tells them.
-TOLD = (writing, changing, deciding, handling, looking, reaching)
+TOLD = (writing, changing, deciding, handling, looking, reaching, identifying)
 BY_GESTURE = {story.gesture: story for story in STORIES}
 #: Long enough that an agent can change her mind while the machine is busy.
 HOLD = 1.0

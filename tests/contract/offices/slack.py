@@ -28,6 +28,7 @@ EMOJI = {"👍": "thumbsup"}
 WAYS = {
     Gesture.REPLY: "write in the thread",
     Gesture.REPLY_BY_FORM: "button *Reply*",
+    Gesture.REPLY_BY_CHANNEL: "button *Reply*, field *By*",
     Gesture.REPLY_CANNED: "button *Reply*, field *Canned reply*",
     Gesture.OFFER_CHOICES: "button *Reply*, field *Choices*",
     Gesture.QUOTE: "paste the message's link (*Copy link*) into the reply",
@@ -53,6 +54,9 @@ WAYS = {
     Gesture.MIRROR: "button *Mirror*, or `!mirror`",
     Gesture.TEMPLATE: "button *Template*",
     Gesture.SEND_ELSEWHERE: "button *Use* with the channel's name, where nothing was sent",
+    Gesture.VERIFY: "button *Ask to verify*",
+    Gesture.MERGE: "button *Merge*",
+    Gesture.SPLIT: "button *Undo* under what linked them",
     Gesture.RETRY: "button *Retry* on the failure",
     Gesture.DISCARD: "button *Discard* on the failure",
     Gesture.ARRIVED: "button *It arrived* on the doubt",
