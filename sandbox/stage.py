@@ -14,6 +14,7 @@ from typing import Any, Self
 from core.app.app import App
 from core.settings import Settings, load
 from plugins.teams.manifest import data as manifest_of
+from sandbox.graph import GraphSandbox
 from sandbox.line import LineSandbox
 from sandbox.mail import MailSandbox
 from sandbox.slack import SlackSandbox
@@ -27,6 +28,9 @@ _APP_TOKEN = "xapp-sandbox"
 _TELEGRAM_TOKEN = "1000:sandbox"
 _TELEGRAM_SECRET = "sandbox-webhook-secret"
 _TWILIO_TOKEN = "sandbox-auth-token"
+_VERIFY_TOKEN = "sandbox-verify-token"
+#: Channels behind Meta's Graph API.
+_META = ("whatsapp", "messenger", "instagram")
 SUPPORT = "support@shop.test"
 _PASSWORD = "sandbox"
 #: What agents choose instead of typing it: (title, text).
@@ -91,6 +95,8 @@ class Stage:
             self.mail = await enter(MailSandbox(domain="shop.test"))
             self.mail.add_mailbox(SUPPORT, _PASSWORD)
             self._furnish()
+            if set(_META) & set(options.channels):
+                self.graph = await enter(GraphSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
             if "sms" in options.channels:
                 self.twilio = await enter(TwilioSandbox(auth_token=_TWILIO_TOKEN, limits=options.limits))
                 self.number = self.twilio.add_sender(webhook=f"{self.url}/bridges/sms#rc=3&rp=all")
@@ -102,6 +108,8 @@ class Stage:
                 self._furnish_teams()
             self.settings = self.write_settings()
             await self.start()
+            for channel in set(_META) & set(options.channels):
+                await getattr(self.graph, channel).connect(f"{self.url}/bridges/{channel}", _VERIFY_TOKEN)
             if options.teams:
                 await self.teams.install(self.team, self.customers)
                 await self._met()
@@ -199,6 +207,7 @@ class Stage:
     def _accounts(self) -> dict[str, dict[str, Any]]:
         return {
             **({"sms": self._sms()} if "sms" in self.options.channels else {}),
+            **({"whatsapp": self._whatsapp()} if "whatsapp" in self.options.channels else {}),
             **({"line": self._line()} if "line" in self.options.channels else {}),
             "webchat": {"name": "website", "title": "Lumen & Loom", "origins": ["*"]},
             "telegram": {
@@ -233,6 +242,18 @@ class Stage:
             "auth_token": _TWILIO_TOKEN,
             "number": self.number,
             "api_url": self.twilio.url,
+        }
+
+    def _whatsapp(self) -> dict[str, Any]:
+        return {
+            "name": "whatsapp",
+            "access_token": self.graph.token,
+            "app_secret": self.graph.app_secret,
+            "verify_token": _VERIFY_TOKEN,
+            "phone_number_id": self.graph.whatsapp.phone_number_id,
+            "waba_id": self.graph.whatsapp.waba_id,
+            "coexistence": True,
+            "api_url": self.graph.url,
         }
 
     def _line(self) -> dict[str, Any]:

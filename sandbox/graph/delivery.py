@@ -65,6 +65,7 @@ class Delivery:
     #: Milliseconds in an entry; WhatsApp has none.
     timed: bool
     retry_delays: Sequence[float] = RETRY_DELAYS
+    #: Seconds that an answer may take.
     patience: float = 10.0
     #: Whether every body is brought twice, as after a lost answer.
     twice: bool = False
@@ -80,8 +81,7 @@ class Delivery:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=self.patience)
-        self._session = aiohttp.ClientSession(trust_env=False, timeout=timeout)
+        self._session = aiohttp.ClientSession(trust_env=False)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -161,8 +161,9 @@ class Delivery:
             **(headers or {}),
         }
         # Of more than a megabyte, aiohttp wants a file.
+        timeout = aiohttp.ClientTimeout(total=self.patience)
         async with self._session.post(
-            self.url, data=io.BytesIO(body), headers=given, allow_redirects=False
+            self.url, data=io.BytesIO(body), headers=given, allow_redirects=False, timeout=timeout
         ) as response:
             await response.read()
         return response.status

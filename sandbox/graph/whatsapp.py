@@ -166,9 +166,8 @@ class WhatsApp(WhatsAppCustomers):
             if read.reply_to in self.messages and self.messages[read.reply_to].person == person.id:
                 message.reply_to = read.reply_to
             self.keep(message)
-        if person.owner:
-            # A service message takes the conversation over.
-            self.hand_over(person.id, "")
+        # A service message takes the conversation over; whoever had it is told, and we are not.
+        person.owner = ""
         if self.reports:
             self._status(person, message_id, "sent", read.tag)
             if not person.offline:
