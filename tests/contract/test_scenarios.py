@@ -17,6 +17,7 @@ from tests.contract.peers.line import line_peer
 from tests.contract.peers.sms import sms_peer
 from tests.contract.peers.telegram import telegram_peer
 from tests.contract.peers.webchat import webchat_peer
+from tests.contract.peers.whatsapp import whatsapp_peer
 
 PEERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Any]]] = {
     "email": email_peer,
@@ -27,6 +28,7 @@ PEERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Any]]] = {
     "sms as whatsapp": sms_peer("whatsapp"),
     "telegram": telegram_peer,
     "webchat": webchat_peer,
+    "whatsapp": whatsapp_peer,
 }
 
 
