@@ -14,6 +14,7 @@ from typing import Any, Self
 from core.app.app import App
 from core.settings import Settings, load
 from plugins.teams.manifest import data as manifest_of
+from sandbox.api import ApiSandbox
 from sandbox.graph import GraphSandbox
 from sandbox.line import LineSandbox
 from sandbox.mail import MailSandbox
@@ -95,6 +96,9 @@ class Stage:
             self.mail = await enter(MailSandbox(domain="shop.test"))
             self.mail.add_mailbox(SUPPORT, _PASSWORD)
             self._furnish()
+            if "api" in options.channels:
+                self.api = await enter(ApiSandbox())
+                self.api.connect(f"{self.url}/bridges/partner")
             if set(_META) & set(options.channels):
                 self.graph = await enter(GraphSandbox(limits=options.limits, retry_delays=(0, 1, 2)))
             if "sms" in options.channels:
@@ -206,6 +210,7 @@ class Stage:
 
     def _accounts(self) -> dict[str, dict[str, Any]]:
         return {
+            **({"api": self._connector()} if "api" in self.options.channels else {}),
             **({"sms": self._sms()} if "sms" in self.options.channels else {}),
             **({"whatsapp": self._whatsapp()} if "whatsapp" in self.options.channels else {}),
             **({"line": self._line()} if "line" in self.options.channels else {}),
@@ -263,6 +268,9 @@ class Stage:
             "channel_secret": self.line.delivery.secret,
             "api_url": self.line.url,
         }
+
+    def _connector(self) -> dict[str, Any]:
+        return {"name": "partner", "deliver_url": self.api.deliver_url, "secrets": [self.api.secret]}
 
     async def start(self) -> None:
         """Starts the process of Threadbridge, in this one."""

@@ -246,6 +246,17 @@ class ServesRoutes(Protocol):
 
 
 @runtime_checkable
+class Describes(Protocol):
+    """It is called by programs that other people write."""
+
+    def openapi(self) -> Mapping[str, Any]:
+        """`paths` relative to `/bridges/<account>`, `webhooks` and `components` of OpenAPI 3.1; the core serves those
+        of all accounts as one document at `/openapi.json`. Components of one name are the same in every account.
+        """
+        ...
+
+
+@runtime_checkable
 class Closes(Protocol):
     """It holds connections of customers open."""
 

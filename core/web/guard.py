@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 import structlog
 from aiohttp import web
@@ -66,25 +67,25 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         # Compressed bodies hide their size, and no vendor of ours sends any.
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            return _sentence(415, "Content-Encoding is not accepted; send the body as it is.")
+            return _sentence(request, 415, "Content-Encoding is not accepted; send the body as it is.")
         return await _timed(request, handler)
     except RequestRejected as refusal:
         log.info(
             "request refused", action="refused", source=request[SOURCE], status=refusal.status, reason=str(refusal)
         )
-        return _sentence(refusal.status, str(refusal))
+        return _sentence(request, refusal.status, str(refusal))
     except StorageError as error:
         log.warning("request put off", action="put_off", source=request[SOURCE], problem=str(error))
-        return _sentence(503, "Not now; please come again.", {"Retry-After": str(RETRY_AFTER)})
+        return _sentence(request, 503, "Not now; please come again.", {"Retry-After": str(RETRY_AFTER)})
     except web.HTTPException as answer:
         if answer.status >= 400 and answer.empty_body is False:
-            return _sentence(answer.status, answer.text or answer.reason, dict(answer.headers))
+            return _sentence(request, answer.status, answer.text or answer.reason, dict(answer.headers))
         raise
     except asyncio.CancelledError:
         raise
     except Exception:
         log.exception("A request failed", action="request_failed", source=request[SOURCE], path=request.path)
-        return _sentence(500, "Something went wrong here and was logged.")
+        return _sentence(request, 500, "Something went wrong here and was logged.")
 
 
 async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -111,9 +112,13 @@ async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
     except TimeoutError:
         if not scope.expired():
             raise
-        return _sentence(408, f"The body did not arrive within {seconds:.0f} seconds.")
+        return _sentence(request, 408, f"The body did not arrive within {seconds:.0f} seconds.")
 
 
-def _sentence(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+def _sentence(request: web.Request, status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    """For people, and for programs that ask for JSON as RFC 9457 writes it."""
     headers = {name: value for name, value in (headers or {}).items() if name.lower() != "content-type"}
-    return web.Response(status=status, text=f"{text}\n", headers=headers)
+    if "json" not in request.headers.get("Accept", ""):
+        return web.Response(status=status, text=f"{text}\n", headers=headers)
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": text}
+    return web.json_response(problem, status=status, headers=headers, content_type="application/problem+json")

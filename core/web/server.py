@@ -12,7 +12,7 @@ from aiohttp import web
 
 from core.contracts.bridge import ServesRoutes
 from core.contracts.workplace import ServesWorkplaceRoutes
-from core.web import downloads, status
+from core.web import description, downloads, status
 from core.web.guard import Handler, guard, harden
 from core.web.parts import COUNTED, PARTS, SOURCE, Parts
 from core.web.webhooks import webhook
@@ -36,6 +36,7 @@ def build(parts: Parts) -> web.Application:
             web.get("/ready", status.ready),
             web.get("/metrics", status.metrics),
             web.get("/files/{token}", downloads.download),
+            web.get("/openapi.json", description.describe),
         ]
     )
     # An adapter's own paths go first, so that one may serve its bare address itself.

@@ -11,6 +11,7 @@ from core import discovery
 from core.testing.customer_peer import CustomerPeer
 from core.testing.receiving import RECEIVING
 from core.testing.scenarios import SENDING, Scenario
+from tests.contract.peers.api import api_peer
 from tests.contract.peers.email import email_peer
 from tests.contract.peers.fake_channel import fake_channel_peer
 from tests.contract.peers.line import line_peer
@@ -20,6 +21,7 @@ from tests.contract.peers.webchat import webchat_peer
 from tests.contract.peers.whatsapp import whatsapp_peer
 
 PEERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Any]]] = {
+    "api": api_peer,
     "email": email_peer,
     "fake": fake_channel_peer,
     "line": line_peer,
