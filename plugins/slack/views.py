@@ -54,7 +54,7 @@ def modal(form: Form, asked: Asked) -> Block:
         # Something to read: there is nothing to submit.
         closes = {"close": plain_text("Close")}
     value = asked.value if form.value is None else form.value
-    metadata = [asked.thread.room, asked.thread.thread, asked.action, value, form.continues]
+    metadata = [asked.thread.room, asked.thread.thread, asked.action, value, *([True] if form.continues else [])]
     return {
         "type": "modal",
         "callback_id": FORM,

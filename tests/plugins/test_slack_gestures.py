@@ -74,6 +74,56 @@ async def test_a_button_that_asks_opens_a_form_whose_answers_are_one_act(here: P
     assert here.slack.views_open(here.bea) == []
 
 
+def _steps(here: Peer) -> None:
+    """A form that another one follows, which takes nothing but a yes."""
+    template = FormField(
+        id="template", label="Template", kind=FieldKind.SELECT, options=(Option(value="a/en", label="A"),)
+    )
+    here.desk.forms["reply"] = Form(title="Template", submit="Next", fields=(template,), continues=True)
+    here.desk.forms["reply+"] = Form(title="Template", submit="Send", text="Hello.", fields=(), value="a/en")
+
+
+async def test_a_form_that_another_follows_takes_its_place(here: Peer) -> None:
+    _steps(here)
+    thread = await card(here)
+    assert (await here.slack.person_presses(here.bea, here.room, thread.thread, "tb_ask:reply:1")).ok
+    await here.desk.wait("form")
+    (first,) = here.slack.views_open(here.bea)
+    assert (await here.slack.person_submits_view(here.bea, first["id"], {"template": "a/en"})).ok
+    asked = await here.desk.wait("form", 2)
+    assert asked["fields"] == [("template", "a/en")]
+    assert not here.desk.named("act")
+    (second,) = here.slack.views_open(here.bea)
+    assert (second["id"], second["submit"]["text"]) == (first["id"], "Send")
+    assert (await here.slack.person_submits_view(here.bea, second["id"])).ok
+    act = await here.desk.wait("act")
+    assert (act["thread"], act["action"], act["value"], act["fields"]) == (thread, "reply", "a/en", [])
+    assert here.slack.views_open(here.bea) == []
+
+
+async def test_a_form_that_nothing_follows_after_all_closes(here: Peer) -> None:
+    _steps(here)
+    del here.desk.forms["reply+"]
+    thread = await card(here)
+    await here.slack.person_presses(here.bea, here.room, thread.thread, "tb_ask:reply:1")
+    (view,) = here.slack.views_open(here.bea)
+    assert (await here.slack.person_submits_view(here.bea, view["id"], {"template": "a/en"})).ok
+    assert here.slack.views_open(here.bea) == []
+
+
+async def test_a_yes_that_fails_is_told_to_the_agent_alone(here: Peer) -> None:
+    _steps(here)
+    thread = await card(here)
+    await here.slack.person_posts(here.bea, here.room, "Hi", thread.thread)
+    await here.slack.person_presses(here.bea, here.room, thread.thread, "tb_ask:reply:1")
+    (view,) = here.slack.views_open(here.bea)
+    await here.slack.person_submits_view(here.bea, view["id"], {"template": "a/en"})
+    here.desk.fails_with = PermanentFailure("No template of that name.")
+    await here.slack.person_submits_view(here.bea, view["id"])
+    await until(lambda: bool(here.slack.ephemerals(here.bea)))
+    assert here.slack.ephemerals(here.bea)[-1]["text"].startswith("No template of that name.")
+
+
 async def test_a_form_that_is_refused_opens_nothing(here: Peer) -> None:
     here.desk.forms.clear()
     thread = await card(here)

@@ -97,6 +97,24 @@ def test_something_to_read_has_no_button_and_is_all_there() -> None:
     assert CUT in json.dumps(card_of(cut), ensure_ascii=False)
 
 
+def test_a_form_that_another_follows_says_so_and_that_one_has_its_own_value() -> None:
+    first = Form(title="t", submit="Next", fields=FORMS["mirror"].fields, continues=True)
+    asked = dialogs.asked_for("contoso", submitted(dialogs.dialog(first, ASKED), {"field_room": "r3"}))
+    assert asked is not None
+    assert (asked.continues, asked.value) == (True, ASKED.value)
+    second = Form(title="t", submit="Send", text="Hello.", fields=(), value="a/en")
+    again = dialogs.asked_for("contoso", submitted(dialogs.dialog(second, asked), {}))
+    assert again is not None
+    assert (again.continues, again.value, again.key) == (False, "a/en", ASKED.key)
+
+
+def test_lines_are_typed_in_a_large_box() -> None:
+    field = FormField(id="choices", label="Choices", kind=FieldKind.LINES)
+    answer = dialogs.dialog(Form(title="t", submit="s", fields=(field,)), ASKED)
+    assert inputs(answer)["field_choices"]["isMultiline"]
+    assert dialogs.filled_in(submitted(answer, {"field_choices": "Red\nBlue"}))[0] == [("choices", "Red\nBlue")]
+
+
 def test_a_sentence_instead_of_a_form() -> None:
     assert dialogs.message("Taken.") == {"task": {"type": "message", "value": "Taken."}}
 
