@@ -101,6 +101,26 @@ async def test_odd_text_is_text(bot: Account, text: str, expected: str) -> None:
     assert plain((await received(bot, text)).content.body) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("/start Ab_-9", "Ab_-9"),
+        ("/start", ""),
+        ("/start ", ""),
+        ("/start a b", ""),
+        ("/start a\n", ""),
+        (f"/start {'x' * 65}", ""),
+        ("/start äh", ""),
+        ("say /start x", ""),
+        ("/started x", ""),
+    ],
+)
+async def test_what_a_link_carried_is_kept_apart_from_what_she_says(bot: Account, text: str, token: str) -> None:
+    event = await received(bot, text)
+    assert event.proof_token == token
+    assert not token or token not in plain(event.content.body)
+
+
 BROKEN: list[Any] = [
     {"type": "bold", "offset": -5, "length": 3},
     {"type": "bold", "offset": 99, "length": 10**30},

@@ -17,6 +17,7 @@ from core.contracts.bridge import (
     Edits,
     ExternalId,
     FetchesMedia,
+    Invites,
     Reacts,
     Recipient,
     ShowsTyping,
@@ -213,8 +214,12 @@ async def test_typing_shows_and_the_bot_says_who_it_is(bot: Account, ada: Recipi
     assert await bot.bridge.check() == "Threadbridge (@threadbridge_bot)"
 
 
+async def test_an_invitation_opens_a_chat_with_the_bot(bot: Account) -> None:
+    assert await bot.bridge.invitation("tok_-1") == "https://t.me/threadbridge_bot?start=tok_-1"
+
+
 def test_what_the_capabilities_promise_is_there(bot: Account) -> None:
-    for verb in (Edits, Deletes, Reacts, ShowsTyping, FetchesMedia):
+    for verb in (Edits, Deletes, Reacts, ShowsTyping, FetchesMedia, Invites):
         assert isinstance(bot.bridge, verb)
 
 

@@ -49,6 +49,7 @@ def holds(wanted: Mapping[str, Any], actual: Any) -> None:
             holds(value, actual.sender)
         else:
             field = getattr(actual, name)
+            field = list(field) if isinstance(field, tuple) else field
             assert (field.value if isinstance(field, Enum) else field) == value, name
 
 

@@ -140,7 +140,7 @@ async def test_every_gesture_becomes_an_event_about_her_own_conversation(site: S
     assert isinstance(first, bridge.MessageReceived)
     # What she types about herself is shown, and links her to nobody.
     assert first.sender.proof is bridge.Proof.CLAIMED
-    assert (first.sender.email, first.sender.facts["Claims this e-mail"]) == ("", "a@b.c")
+    assert (first.sender.email, first.sender.claims) == ("", ("mailto:a@b.c",))
     assert first.sender.facts["Page"] == "Lamps (https://shop.example/lamps)"
     assert first.sender.language == "de-AT"
     assert isinstance(reacted, bridge.ReactionChanged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -111,7 +112,7 @@ async def test_a_signed_user_is_verified_and_her_address_is_hers(site: Site) -> 
     assert session["verified"]
     who = await sender(site, session["token"])
     assert (who.external_id, who.proof, who.name) == ("user:42", bridge.Proof.VERIFIED, "Jane")
-    assert who.email == "jane@x.example"
+    assert (who.email, who.email_proven, who.claims) == ("jane@x.example", True, ())
     assert who.facts["Before signing in"] == begun["visitor"]
     assert (await site.begin(resume=session["resume"]))["visitor"] == "user:42"
 
@@ -120,8 +121,20 @@ async def test_an_address_the_website_did_not_verify_links_to_nobody(site: Site)
     for claim in (False, "true", 1, None):
         who = await sender(site, (await site.begin(jwt=signed(email="x@y.z", email_verified=claim)))["token"])
         assert (who.proof, who.email) == (bridge.Proof.VERIFIED, "")
-        assert who.facts["Claims this e-mail"] == "x@y.z"
+        assert (who.email_proven, who.claims) == (False, ("mailto:x@y.z",))
         site.core.known.clear()
+
+
+async def test_a_user_is_named_by_the_key_that_signed_her(site: Site) -> None:
+    """So that the same user of one website is known on two accounts, and nobody else's user of that name is."""
+    users = []
+    for token in (signed(), signed(), signed(RSA, alg="RS256", kid="new")):
+        site.core.known.clear()
+        users.append((await sender(site, (await site.begin(jwt=token))["token"])).user)
+    assert users[0] == users[1] != users[2]
+    assert all(re.fullmatch("[0-9a-f]{16}:user:42", user) for user in users)
+    stranger = await sender(site, (await site.begin())["token"])
+    assert stranger.user == ""
 
 
 async def test_either_key_works_and_a_token_without_kid_is_tried_with_both(site: Site) -> None:
