@@ -40,6 +40,7 @@ _CAPABILITIES = Capabilities(
     max_list=10,
     choice_label=20,
     list_label=24,
+    invites=True,
     max_choice_text=1024,
     account_rate=Rate(gap=timedelta(seconds=1 / 80), burst=80),
     recipient_rate=Rate(gap=timedelta(seconds=6), burst=40),

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from bridges._meta.settings import MetaSettings
 from bridges._meta.uploads import Uploads
 from bridges._meta.webhooks import receive
 from bridges.whatsapp import compose
+from bridges.whatsapp.content import INVITED
 from bridges.whatsapp.parse import TITLE, events, tags
 from bridges.whatsapp.templates import template
 from core.contracts.bridge import Event, ExternalId, OutboundMessage, Received, Recipient, Runtime
@@ -111,7 +113,7 @@ class WhatsAppBridge:
                 _remember(self._worded, message.key, None)
             words = None
         try:
-            return await self._send(message, compose.media(kind, media_id, attachment.name, words))
+            return await self._send(message, compose.media(kind, media_id, attachment, words))
         except PermanentFailure as refused:
             # Perhaps the id is over; if the agent retries, the file is uploaded anew.
             if refused.reason is FailureReason.BAD_CONTENT:
@@ -189,6 +191,12 @@ class WhatsAppBridge:
                 break
             query["after"] = after
         return found
+
+    async def invitation(self, token: str) -> str:
+        """She sends the prefilled words, and with them the token."""
+        number = await self._graph.get(self._number, fields="display_phone_number")
+        digits = re.sub(r"\D", "", str(number["display_phone_number"]))
+        return f"https://wa.me/{digits}?text={quote(INVITED + token, safe='')}"
 
     async def check(self) -> str:
         fields = "display_phone_number,verified_name,quality_rating"

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridges.whatsapp.markup import write
 from core.contracts.bridge import OutboundMessage
-from core.contracts.content import Choice
+from core.contracts.content import Attachment, Choice, MediaKind
 from core.contracts.templates import TemplateUse
 from core.contracts.text import cut
 
@@ -40,10 +40,12 @@ def text(message: OutboundMessage) -> Json:
     return {"type": "text", "text": {"body": body, "preview_url": "://" in body}}
 
 
-def media(kind: str, media_id: str, name: str, message: OutboundMessage | None) -> Json:
+def media(kind: str, media_id: str, attachment: Attachment, message: OutboundMessage | None) -> Json:
     caption = write(message.content.body, MAX_CAPTION) if message else ""
-    named = {"filename": name} if kind == "document" else {}
-    return {"type": kind, kind: {"id": media_id} | named | ({"caption": caption} if caption else {})}
+    more: dict[str, Any] = {"filename": attachment.name} if kind == "document" else {}
+    if attachment.kind is MediaKind.VOICE and attachment.mime == "audio/ogg":
+        more["voice"] = True
+    return {"type": kind, kind: {"id": media_id} | more | ({"caption": caption} if caption else {})}
 
 
 def interactive(message: OutboundMessage, choose: str) -> Json:

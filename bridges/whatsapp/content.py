@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,6 +41,16 @@ _UNSHOWN = {
     "pin": "pinned a message",
 }
 _MOST_FIELDS = 50
+#: What an invitation has her write first.
+INVITED = "👋 #"
+_TOKEN = re.compile(rf"{INVITED}([A-Za-z0-9_-]{{1,64}})(?!\S)")
+
+
+def proof_token(message: Json) -> str:
+    """The token of an invitation that she brought, or ""."""
+    text = message["text"]["body"] if message["type"] == "text" else ""
+    found = _TOKEN.match(text)
+    return found[1] if found else ""
 
 
 def read(message: Json, above: str = "") -> Content:
@@ -48,7 +59,8 @@ def read(message: Json, above: str = "") -> Content:
     body: Any = message.get(kind)
     attachments = (_attachment(kind, body),) if kind in _FILES else ()
     if kind == "text":
-        text = str(body["body"])
+        # A token proves who she is, so it is not shown.
+        text = _TOKEN.sub("👋", str(body["body"]), count=1) if proof_token(message) else str(body["body"])
     elif kind in _FILES:
         text = str(body.get("caption") or "")
     else:

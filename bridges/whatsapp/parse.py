@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bridges._meta.refusals import problem
-from bridges.whatsapp.content import described, read
+from bridges.whatsapp.content import described, proof_token, read
 from core.contracts.bridge import (
     AddressChanged,
     ChoiceMade,
@@ -175,6 +175,7 @@ def _message(message: Json, sender: Sender, field: str) -> Iterator[Event]:
             external_id=ExternalId(message["id"]),
             content=read(message, "🤖 Another app answers this; a reply takes over:" if field == "standby" else ""),
             quote=ExternalId(context["id"]) if context.get("id") else None,
+            proof_token=proof_token(message),
             # What another app answers is not answered by ours.
             automated=field == "standby",
         )

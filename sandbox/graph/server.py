@@ -175,7 +175,7 @@ class GraphSandbox:
                 fields = {key: one for key, one in given.items() if isinstance(one, str)}
                 return number.upload(fields, *(upload or ("", "", b"")))
             case "templates" if node == number.waba_id:
-                return number.template_list()
+                return number.template_list(request.query)
             case "subscribed_apps":
                 return {"success": True} if request.method == "POST" else {"data": [{"id": self.app_id}]}
             case "node":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sandbox.graph.limits import WHATSAPP_NUMBER, WHATSAPP_PAIR
 from sandbox.graph.markup import shown
 from sandbox.graph.media import check_upload
@@ -37,25 +39,43 @@ class WhatsApp(WhatsAppCustomers):
             "platform_type": "CLOUD_API",
         }
 
-    def template_list(self) -> Json:
-        """GET of `/message_templates`."""
-        return {"data": list(self.templates.values()), "paging": {"cursors": {"before": "MA", "after": "MA"}}}
+    def template_list(self, query: Mapping[str, str]) -> Json:
+        """GET of `/message_templates`, page by page."""
+        wanted = [one for one in self.templates.values() if one["status"] == query.get("status", one["status"])]
+        start, limit = int(query.get("after") or 0), int(query.get("limit") or 25)
+        page: Json = {"data": wanted[start : start + limit], "paging": {"cursors": {"after": str(start + limit)}}}
+        if start + limit < len(wanted):
+            page["paging"]["next"] = "https://graph.facebook.com/the-same-with-after"
+        return page
 
     def add_template(
-        self, name: str, text: str, *, language: str = "en", category: str = "UTILITY", buttons: tuple[str, ...] = ()
+        self,
+        name: str,
+        text: str,
+        *,
+        header: str = "",
+        footer: str = "",
+        buttons: tuple[str, ...] = (),
+        link: tuple[str, str] | None = None,
+        language: str = "en",
+        category: str = "UTILITY",
     ) -> None:
-        """An approved template; `{{1}}` stands for its first parameter."""
+        """An approved template; `{{1}}` or `{{name}}` stands for a value, also at the end of the address of `link`."""
         components: list[Json] = [{"type": "BODY", "text": text}]
-        if buttons:
-            replies = [{"type": "QUICK_REPLY", "text": label} for label in buttons]
-            components.append({"type": "BUTTONS", "buttons": replies})
+        if header:
+            components.insert(0, {"type": "HEADER", "format": "TEXT", "text": header})
+        if footer:
+            components.append({"type": "FOOTER", "text": footer})
+        made: list[Json] = [{"type": "QUICK_REPLY", "text": label} for label in buttons]
+        made += [{"type": "URL", "text": link[0], "url": link[1]}] if link else []
+        if made:
+            components.append({"type": "BUTTONS", "buttons": made})
         self.templates[f"{name}:{language}"] = {
             "id": str(len(self.templates) + 594425479261596),
             "name": name,
             "language": language,
             "status": "APPROVED",
             "category": category,
-            "parameter_format": "POSITIONAL",
             "components": components,
         }
 

@@ -5,6 +5,7 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -230,30 +231,41 @@ def _template(value: Json, room: _Room) -> Json:
     if template is None or template["status"] != "APPROVED":
         details = f"template name ({name}) does not exist in {language}"
         raise GraphError(404, 132001, "(#132001) Template name does not exist in the translation", details=details)
-    given = [
-        text_of(one.get("text"))
-        for component in value.get("components") or []
-        if text_of(component.get("type")).lower() == "body"
-        for one in component.get("parameters") or []
+    parts = {one["type"]: one for one in template["components"]}
+    given = [object_of(one) for one in value.get("components") or []]
+    texts = [
+        _filled(parts[part].get("text", ""), [one for one in given if text_of(one.get("type")).upper() == part], part)
+        for part in ("HEADER", "BODY", "FOOTER")
+        if part in parts
     ]
-    body = next((one["text"] for one in template["components"] if one["type"] == "BODY"), "")
-    expected = sum(f"{{{{{number}}}}}" in body for number in range(1, 20))
-    if expected != len(given):
+    buttons = parts.get("BUTTONS", {}).get("buttons", [])
+    for number, button in enumerate(buttons):
+        mine = [one for one in given if one.get("type") == "button" and str(one.get("index")) == str(number)]
+        _filled(button.get("url", ""), mine, f"button {number}")
+    replies = tuple((one["text"], one["text"]) for one in buttons if one["type"] == "QUICK_REPLY")
+    return {"text": "\n\n".join(filter(None, texts)), "buttons": replies, "details": dict(value)}
+
+
+def _filled(text: str, given: list[Json], part: str) -> str:
+    """A part of a template with its values, by number or by name; there must be as many as it needs."""
+    needed = list(dict.fromkeys(re.findall(r"\{\{(\w+)\}\}", text)))
+    values = [object_of(one) for component in given for one in component.get("parameters") or []]
+    if len(values) != len(needed) or not all(text_of(one.get("text")) for one in values):
         raise GraphError(
             400,
             132000,
             "(#132000) Number of parameters does not match the expected number of params",
-            details=f"body: number of params ({len(given)}) does not match the expected number of params ({expected})",
+            details=f"{part}: number of params ({len(values)}) does not match the expected number ({len(needed)})",
         )
-    for number, text in enumerate(given, 1):
-        body = body.replace(f"{{{{{number}}}}}", text)
-    buttons = [
-        (one["text"], one["text"])
-        for component in template["components"]
-        if component["type"] == "BUTTONS"
-        for one in component["buttons"]
-    ]
-    return {"text": body, "buttons": tuple(buttons), "details": dict(value)}
+    for number, (key, one) in enumerate(zip(needed, values, strict=True)):
+        if not key.isdigit():
+            one = next((other for other in values if other.get("parameter_name") == key), {})
+            if not one:
+                raise bad("Invalid parameter", details=f"{part}: parameter_name {key} is missing")
+        elif int(key) != number + 1:
+            raise bad("Invalid parameter", details=f"{part}: the template's own numbers are out of order")
+        text = text.replace("{{" + key + "}}", text_of(one.get("text")))
+    return text
 
 
 _READERS: Mapping[str, Callable[[Any, _Room], Json]] = {

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 from pydantic import ValidationError
 
 from bridges.whatsapp import BRIDGE
-from core.contracts.bridge import OutboundMessage, StatusChanged
+from core.contracts.bridge import MessageReceived, OutboundMessage, StatusChanged
 from core.contracts.content import Choice, Content
 from core.contracts.errors import (
     AdapterError,
@@ -24,8 +25,8 @@ from core.contracts.errors import (
     TemporaryFailure,
 )
 from core.contracts.richtext import Document, Mark, Paragraph, Text
-from core.contracts.templates import TemplateCategory, TemplateUse
-from core.contracts.text import from_plain
+from core.contracts.templates import TemplateCategory, TemplateUse, placeholders, rendered
+from core.contracts.text import from_plain, plain
 from core.testing.runtime import outbound
 from core.testing.scenarios import PDF, PNG
 from sandbox.faults import Fault
@@ -126,6 +127,11 @@ async def test_words_stand_below_a_picture_and_above_a_sound(one: Account) -> No
         await one.bridge.send(message)
     await one.bridge.send(message)
     assert [(bubble.kind, bubble.text) for bubble in one.phone.chat(one.ada)[2:]] == [("text", "Listen"), ("audio", "")]
+
+
+async def test_a_recording_is_a_voice_note(one: Account) -> None:
+    await one.bridge.send(await with_file(one, OGG, "voice.ogg"))
+    assert one.sent()[-1]["audio"]["voice"] is True
 
 
 async def test_a_file_is_uploaded_once(one: Account) -> None:
@@ -273,6 +279,20 @@ async def test_a_revoked_token_stops_the_account(one: Account) -> None:
             await call
 
 
+async def test_an_invitation_brings_its_token_back_unseen(one: Account) -> None:
+    address = urlsplit(await one.bridge.invitation("aB3_-x"))
+    assert (address.scheme, address.netloc, address.path) == ("https", "wa.me", "/15550001111")
+    (words,) = parse_qs(address.query)["text"]
+    await one.phone.customer_writes(one.ada, f"{words} and hello")
+    brought = await one.message()
+    assert (brought.proof_token, plain(brought.content.body)) == ("aB3_-x", "👋 and hello")
+    for text in ("👋 #", "so 👋 #abc", "👋 #abc,def", "👋 #" + "x" * 65):
+        await one.phone.customer_writes(one.ada, text)
+    for number, text in enumerate(("👋 #", "so 👋 #abc", "👋 #abc,def", "👋 #" + "x" * 65), 2):
+        other = await one.event(MessageReceived, number)
+        assert (other.proof_token, plain(other.content.body)) == ("", text)
+
+
 async def test_check_says_who_we_are(one: Account) -> None:
     assert await one.bridge.check() == "Lumen & Loom (15550001111), quality GREEN"
 
@@ -296,6 +316,45 @@ async def test_templates_are_read_and_sent(one: Account) -> None:
     await one.bridge.send(outbound(one.recipient, "…", template=use))
     shown = one.phone.chat(one.ada)[-1]
     assert (shown.text, shown.buttons) == ("Hello Ada, order 42 is on its way.", (("Thanks", "Thanks"),))
+
+
+async def test_values_go_where_they_belong_by_number_and_by_name(one: Account) -> None:
+    one.phone.add_template(
+        "ready",
+        "{{first_name}}, come to {{place}}.",
+        header="Order {{number}}",
+        footer="Lumen & Loom",
+        buttons=("Thanks",),
+        link=("Track it", "https://shop.test/{{1}}"),
+    )
+    (template,) = await one.bridge.templates()
+    assert template.buttons == ("Thanks", "Track it: https://shop.test/{{1}}")
+    wanted = placeholders(template)
+    assert wanted == ["header.number", "body.first_name", "body.place", "button1.1"]
+    use = TemplateUse(
+        name="ready",
+        language="en",
+        category=template.category,
+        values=dict(zip(wanted, ("42", "Ada", "us", "t-42"), strict=True)),
+    )
+    await one.bridge.send(outbound(one.recipient, "…", template=use))
+    assert one.phone.chat(one.ada)[-1].text == "Order 42\n\nAda, come to us.\n\nLumen & Loom"
+    assert one.phone.chat(one.ada)[-1].text == rendered(template, use.values)
+
+
+async def test_every_page_of_templates_is_read(one: Account) -> None:
+    for number in range(450):
+        one.phone.add_template(f"t{number}", "x")
+    assert len(await one.bridge.templates()) == 450
+    assert len([call for call in one.graph.calls if call.method == "templates"]) == 3
+
+
+async def test_a_template_reaches_her_after_the_window(one: Account) -> None:
+    one.phone.add_template("hello", "Are you still there?")
+    one.phone.person(one.ada).wrote_at = one.graph.clock() - 90_000
+    use = TemplateUse(name="hello", language="en", category=TemplateCategory.UTILITY)
+    await one.bridge.send(outbound(one.recipient, "Are you still there?", template=use))
+    assert one.phone.chat(one.ada)[-1].text == "Are you still there?"
 
 
 async def test_a_template_that_is_gone_is_bad_content(one: Account) -> None:
