@@ -105,6 +105,18 @@ async def test_a_message_opens_the_window_anew_and_the_card_says_so(tmp_path: Pa
         await office.channel.until(lambda: [one.text for one in office.channel.shown(jane)] == ["Yes"])
 
 
+async def test_what_a_machine_wrote_opens_no_window(tmp_path: Path) -> None:
+    async with open_office(tmp_path, channel=windowed()) as office:
+        jane = office.channel.customer("Jane")
+        thread = await office.opened(jane)
+        await wrote(office, jane, 2 * DAY)
+        await office.channel.writes(jane, "(Answered with another tool: On its way)", automated=True)
+        await until(lambda: any("another tool" in words(post) for post in thread.posts), "what the machine wrote")
+        await office.tool.says(office.bea, thread.ref, "Are you there?")
+        await until(lambda: offered(office), "what to do instead")
+        assert "24 hours after the customer's last message" in office.whispered()[-1]
+
+
 async def test_the_window_counts_from_when_she_wrote_not_from_when_we_heard(tmp_path: Path) -> None:
     channel = windowed()
     async with open_office(tmp_path, channel=channel) as office:
