@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from sandbox.graph.account import Account, Shared
 from sandbox.graph.delivery import Delivery
@@ -16,6 +17,11 @@ Kind = Literal["image", "video", "audio", "file", "sticker"]
 _REACTIONS = {"❤": "love", "😂": "haha", "😮": "wow", "😢": "sad", "😡": "angry", "👍": "like", "👎": "dislike"}
 #: Another app that may hold a conversation: the Page's own inbox.
 INBOX_APP = "263902037430900"
+#: Fields of webhooks, as a Page names them: https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps
+_FIELDS = frozenset(
+    "messages message_deliveries message_echoes message_edits message_reactions message_reads messaging_handovers "
+    "messaging_optins messaging_policy_enforcement messaging_postbacks messaging_referrals standby feed".split()
+)
 
 
 class PageCustomers(Account):
@@ -28,6 +34,9 @@ class PageCustomers(Account):
     unsends = False
     #: Longest text that her app sends, in characters.
     longest = 2000
+    #: What an app can be subscribed to, and what this product calls some of it.
+    fields = _FIELDS
+    called: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, shared: Shared, delivery: Delivery, app_id: str) -> None:
         super().__init__(shared, delivery)
@@ -35,6 +44,12 @@ class PageCustomers(Account):
         self.id = number_id()
         self.name = "Lumen & Loom"
         self.username = "lumenandloom"
+        #: Meta has stopped calling, as after an hour without an answer, until the app subscribes anew.
+        self.disabled = False
+        #: Receipts name the messages, and echoes bring back what a send carried.
+        self.names_deliveries = self.echoes_metadata = True
+        #: What another app has cannot be answered without taking it.
+        self.locks = False
 
     # What the business is told.
 
@@ -48,7 +63,9 @@ class PageCustomers(Account):
             on = "standby"
             if "postback" in event:
                 event["postback"] = {key: one for key, one in event["postback"].items() if key != "payload"}
-        self.delivery.add(self.id, event, lane=user, list=on, field="standby" if on == "standby" else field)
+        field = "standby" if on == "standby" else self.called.get(field, field)
+        if not self.disabled:
+            self.delivery.add(self.id, event, lane=user, list=on, field=field)
 
     def mid(self) -> str:
         """A message id as Meta makes them."""
@@ -81,13 +98,22 @@ class PageCustomers(Account):
         return ids[0]
 
     async def customer_sends(
-        self, user: str, kind: Kind, name: str = "", mime: str = "", data: bytes = b"", *, reply_to: str = ""
+        self,
+        user: str,
+        kind: Kind,
+        name: str = "",
+        mime: str = "",
+        data: bytes = b"",
+        *,
+        text: str = "",
+        reply_to: str = "",
     ) -> str:
-        """Sends a file; words beside it are a message of their own."""
+        """Sends a file, perhaps with words in the same message; most apps send these on their own."""
         media = self.file(name, mime, data)
         payload: Json = {"url": self.shared.media.cdn(media)}
         attachment = {"type": kind, "payload": payload | ({"sticker_id": 369239263222822} if kind == "sticker" else {})}
-        return self._send(user, {"attachments": [attachment]}, reply_to=reply_to, kind=kind, media=media)
+        body = ({"text": text} if text else {}) | {"attachments": [attachment]}
+        return self._send(user, body, reply_to=reply_to, kind=kind, media=media, text=text)
 
     async def customer_shares(self, user: str, kind: str, payload: Json | None = None) -> str:
         """Shares what is no file: `fallback`, `template`, `reel`, `story_mention`, `share`."""
@@ -157,11 +183,18 @@ class PageCustomers(Account):
         body = {"watermark": int(mine[-1].at * 1000)} if self.watermarks else {"mid": mine[-1].id}
         self.tell({"read": body}, user=user, field="message_reads" if self.watermarks else "messaging_seen")
 
-    async def customer_opts_in(self, user: str, ref: str) -> None:
+    async def customer_opts_in(self, user: str, ref: str, *, ad: Json | None = None) -> None:
         """Comes through a link or an ad: a referral without a message."""
         self._awake(user).wrote_at = self.now
-        body = {"referral": {"ref": ref, "source": "SHORTLINK", "type": "OPEN_THREAD"}}
-        self.tell(body, user=user, field="messaging_referrals")
+        source = {"source": "ADS", **ad} if ad else {"source": "SHORTLINK"}
+        self.tell({"referral": {"ref": ref, "type": "OPEN_THREAD"} | source}, user=user, field="messaging_referrals")
+
+    async def customer_starts(self, user: str, ref: str = "") -> None:
+        """Presses "Get started", perhaps at the end of a link to us."""
+        self._awake(user).wrote_at = self.now
+        link = {"referral": {"ref": ref, "source": "SHORTLINK", "type": "OPEN_THREAD"}} if ref else {}
+        body = {"postback": {"mid": self.mid(), "title": "Get started", "payload": "GET_STARTED"} | link}
+        self.tell(body, user=user, field="messaging_postbacks")
 
     def customer_blocks(self, user: str) -> None:
         """Blocks the business; the business learns it from its next message only."""
@@ -173,12 +206,12 @@ class PageCustomers(Account):
 
     # What others at the business do.
 
-    async def owner_writes(self, user: str, text: str) -> str:
-        """Somebody answers in the Page's inbox."""
+    async def owner_writes(self, user: str, text: str, *, app: str = INBOX_APP) -> str:
+        """Somebody answers in the Page's inbox, by another app, or ("") in Facebook or Instagram itself."""
         message = self.keep(
-            Message(id=self.mid(), person=user, ours=True, at=self.now, text=text, status="delivered", app=INBOX_APP)
+            Message(id=self.mid(), person=user, ours=True, at=self.now, text=text, status="delivered", app=app)
         )
-        self.echo(message, INBOX_APP)
+        self.echo(message, app)
         return message.id
 
     def hand_over(self, user: str, app: str = INBOX_APP) -> None:
@@ -193,8 +226,9 @@ class PageCustomers(Account):
 
     def echo(self, message: Message, app: str) -> None:
         """Tells about a message of the business itself."""
-        body: Json = {"mid": message.id, "is_echo": True, "app_id": int(app)}
-        body |= ({"text": message.text} if message.text else {}) | ({"metadata": message.tag} if message.tag else {})
+        body: Json = {"mid": message.id, "is_echo": True} | ({"app_id": int(app)} if app else {})
+        body |= {"text": message.text} if message.text else {}
+        body |= {"metadata": message.tag} if message.tag and self.echoes_metadata else {}
         if message.media is not None:
             url = self.shared.media.cdn(message.media)
             body["attachments"] = [{"type": message.kind, "payload": {"url": url}}]

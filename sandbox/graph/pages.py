@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from sandbox.graph.account import DAY
 from sandbox.graph.limits import PAGE_MEDIA, PAGE_TEXT
 from sandbox.graph.media import MEGABYTE
 from sandbox.graph.page_customers import PageCustomers
+from sandbox.graph.page_templates import read_template
 from sandbox.graph.shapes import Media, Message, Person
 from sandbox.graph.wire import GraphError, Json, bad, object_of, text_of
 
@@ -16,6 +17,8 @@ TYPING_S = 20.0
 HUMAN_AGENT = 7 * DAY
 _ACTIONS = ("typing_on", "typing_off", "mark_seen", "react", "unreact")
 _FILES = ("image", "video", "audio", "file")
+#: Reactions may be named, too.
+_NAMED = {"love": "❤"}
 
 
 class Page(PageCustomers):
@@ -30,6 +33,7 @@ class Page(PageCustomers):
     }
     #: Whether the app may use the tag HUMAN_AGENT.
     human_agent = True
+    templates: tuple[str, ...] = ("button", "generic")
 
     def node(self) -> Json:
         """GET of the account."""
@@ -54,6 +58,14 @@ class Page(PageCustomers):
             raise bad("Upload attachment failure.", subcode=2018047)
         return self.shared.media.add(name, mime, data)
 
+    def subscribe(self, given: Json) -> Json:
+        """POST of `/subscribed_apps`. Raises: GraphError."""
+        wanted = text_of(given.get("subscribed_fields")).split(",")
+        if wrong := sorted(set(wanted) - self.fields):
+            raise bad(f"Param subscribed_fields must be one of {sorted(self.fields)} - got {wrong}.")
+        self.disabled = False
+        return {"success": True}
+
     def message_attachments(self, given: Json, upload: tuple[str, str, bytes] | None) -> Json:
         """POST of `/message_attachments`: a file for later. Raises: GraphError."""
         media = self._attachment(object_of(object_of(given.get("message")).get("attachment")), upload)[1]
@@ -68,7 +80,10 @@ class Page(PageCustomers):
         if "sender_action" in given:
             self._act(person, given)
             return {"recipient_id": person.id}
-        message = self._read(person, object_of(given.get("message")), upload)
+        message = self._read(person, given, upload)
+        if person.owner and self.locks:
+            words = "(#10) Message failed to send because another app is controlling this thread now."
+            raise GraphError(400, 10, words, subcode=2018300)
         self._check_window(person, given)
         kind = PAGE_MEDIA if message.kind in ("audio", "video") else PAGE_TEXT
         if self.shared.limits.spend((self.product, self.id, kind), kind):
@@ -77,7 +92,8 @@ class Page(PageCustomers):
         person.owner = ""
         self.echo(message, self.app_id)
         if self.watermarks:
-            watermark = {"mids": [message.id], "watermark": int(message.at * 1000)}
+            mids = {"mids": [message.id]} if self.names_deliveries else {}
+            watermark = mids | {"watermark": int(message.at * 1000)}
             self.tell({"delivery": watermark}, user=person.id, field="message_deliveries")
         return {"recipient_id": person.id, "message_id": message.id}
 
@@ -99,7 +115,10 @@ class Page(PageCustomers):
         if not self.in_window(person, lasts):
             raise GraphError(400, 10, "(#10) This message is sent outside of allowed window.", subcode=2018278)
 
-    def _read(self, person: Person, message: Json, upload: tuple[str, str, bytes] | None) -> Message:
+    def _read(self, person: Person, given: Json, upload: tuple[str, str, bytes] | None) -> Message:
+        message = object_of(given.get("message"))
+        if unknown := sorted(set(message) - {"text", "attachment", "quick_replies", "metadata"}):
+            raise bad(f'Invalid keys "{", ".join(unknown)}" were found in param "message".')
         text = text_of(message.get("text"))
         kind, media, details, buttons = "text", None, None, self._quick_replies(message)
         if "attachment" in message:
@@ -114,7 +133,7 @@ class Page(PageCustomers):
         tag = message.get("metadata", "")
         if not isinstance(tag, str) or len(tag) > 1000:
             raise bad("Param message[metadata] must be text of at most 1000 characters.")
-        reply_to = text_of(object_of(message.get("reply_to")).get("mid"))
+        reply_to = text_of(object_of(given.get("reply_to")).get("mid"))
         if reply_to and (reply_to not in self.messages or self.messages[reply_to].person != person.id):
             raise bad("Invalid parameter: reply_to.mid is not a message of this conversation.")
         return Message(
@@ -139,17 +158,9 @@ class Page(PageCustomers):
             kind, media = self._attachment(given, upload)
             return kind, media, {}, ()
         payload = object_of(given.get("payload"))
-        if payload.get("template_type") != "button":
-            raise bad("The sandbox knows the button template only.")
-        text, buttons = text_of(payload.get("text")), payload.get("buttons")
-        if not 1 <= len(text) <= 640:
-            raise bad("Length of param text must be between 1 and 640.")
-        if not isinstance(buttons, list) or not 1 <= len(buttons) <= 3:
-            raise bad("A button template has one to three buttons.")
-        found = tuple((text_of(object_of(one).get("payload")), text_of(object_of(one).get("title"))) for one in buttons)
-        if any(not value or len(value) > 1000 or not 1 <= len(title) <= 20 for value, title in found):
-            raise bad("A button has a title of at most 20 and a payload of at most 1000 characters.")
-        return "template", None, payload, found
+        if payload.get("template_type") not in self.templates:
+            raise bad(f"The sandbox knows the templates {', '.join(self.templates)} only.")
+        return "template", None, payload, read_template(payload)
 
     def _attachment(self, given: Json, upload: tuple[str, str, bytes] | None) -> tuple[str, Media | None]:
         kind, payload = text_of(given.get("type")), object_of(given.get("payload"))
@@ -186,7 +197,8 @@ class Page(PageCustomers):
                 raise bad("Invalid parameter: the message to react to is not known.")
             if action == "react" and not text_of(payload.get("reaction")):
                 raise bad("Param payload[reaction] is required.")
-            target.our_reaction = text_of(payload.get("reaction")) if action == "react" else ""
+            reaction = text_of(payload.get("reaction"))
+            target.our_reaction = _NAMED.get(reaction, reaction) if action == "react" else ""
             self.changed("reaction", target)
         elif action == "mark_seen":
             for one in self.messages.values():
@@ -214,6 +226,18 @@ class Instagram(Page):
     watermarks = False
     unsends = True
     longest = 1000
+    templates = ("generic",)
+    called: ClassVar[Mapping[str, str]] = {
+        # Echoes come with the messages.
+        "message_echoes": "messages",
+        "message_edits": "message_edit",
+        "messaging_handovers": "messaging_handover",
+        "messaging_referrals": "messaging_referral",
+    }
+    fields = frozenset(
+        "messages message_edit message_reactions messaging_handover messaging_optins messaging_postbacks "
+        "messaging_referral messaging_seen standby comments".split()
+    )
     files: Mapping[str, tuple[int, tuple[str, ...]]] = {
         "image": (8 * MEGABYTE, ("image/jpeg", "image/png", "image/gif")),
         "audio": (25 * MEGABYTE, ("audio/aac", "audio/mp4", "audio/x-m4a", "audio/wav", "audio/x-wav")),
@@ -230,6 +254,14 @@ class Instagram(Page):
     def profile(self, person: Person) -> Json:
         found: Json = {"id": person.id, "name": person.name, "username": person.username}
         return found | ({"profile_pic": self.shared.media.cdn(person.photo)} if person.photo else {})
+
+    def node(self) -> Json:
+        return super().node() | {"user_id": self.id}
+
+    def upload(self, kind: str, name: str, mime: str, data: bytes) -> Media:
+        if not name.isascii():
+            raise bad("Upload attachment failure: the file name has letters that are not supported.", subcode=2018047)
+        return super().upload(kind, name, mime, data)
 
     def too_long(self, text: str) -> str:
         many = len(text.encode("utf-8", "surrogatepass"))

@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
+import aiohttp
 from aiohttp import web
 from aiohttp.multipart import BodyPartReader
 
@@ -16,6 +18,7 @@ from sandbox.faults import Faults
 from sandbox.graph.account import Account, Shared
 from sandbox.graph.delivery import RETRY_DELAYS, Delivery
 from sandbox.graph.limits import Limits
+from sandbox.graph.login import InstagramLogin
 from sandbox.graph.media import MEGABYTE, MediaStore
 from sandbox.graph.pages import Instagram, Page
 from sandbox.graph.shapes import Call
@@ -37,6 +40,7 @@ class GraphSandbox:
         *,
         port: int = 0,
         token: str = "EAAsandbox",
+        instagram_token: str = "IGAAsandbox",
         app_secret: str = "sandbox-app-secret",
         limits: bool = True,
         clock: Callable[[], float] = time.time,
@@ -44,6 +48,8 @@ class GraphSandbox:
     ) -> None:
         #: Changing it is what a revoked token looks like.
         self.token = token
+        #: Of a login with Instagram alone; it reaches that account only, and ends.
+        self.login = InstagramLogin(instagram_token, clock)
         self.app_id = number_id()
         self.faults = Faults()
         self.calls: deque[Call] = deque(maxlen=MAX_CALLS)
@@ -71,6 +77,7 @@ class GraphSandbox:
         self.messenger = Page(self.shared, delivery("page", timed=True), self.app_id)
         self.instagram = Instagram(self.shared, delivery("instagram", timed=True), self.app_id)
         self._runner: web.AppRunner | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     @property
     def accounts(self) -> tuple[Account, ...]:
@@ -95,6 +102,7 @@ class GraphSandbox:
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_get("/whatsapp_business/attachments/", self._lookaside)
         app.router.add_get("/cdn/{media}/{name}", self._cdn)
+        app.router.add_get("/refresh_access_token", self._refresh)
         app.router.add_route("*", "/{version:v\\d+\\.\\d+}/{node}", self._graph)
         app.router.add_route("*", "/{version:v\\d+\\.\\d+}/{node}/{edge}", self._graph)
         app.router.add_route("*", "/{rest:.*}", self._nothing)
@@ -105,11 +113,14 @@ class GraphSandbox:
         self.shared.media.base = self.url
         for account in self.accounts:
             await account.delivery.start()
+        self._session = aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=10))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         for account in self.accounts:
             await account.delivery.stop()
+        if self._session is not None:
+            await self._session.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -129,6 +140,7 @@ class GraphSandbox:
             self._check_front(request)
             given, upload = await _read(request)
             method = _method(request, given)
+            upload = upload or await self._fetched(given)
             work = partial(self._answer, request, method, given, upload)
             response = await self.faults.around(method, request, work)
         except GraphError as error:
@@ -156,12 +168,13 @@ class GraphSandbox:
     def _check_front(self, request: web.Request) -> None:
         if request.match_info["version"] not in VERSIONS:
             raise bad("You are calling a deprecated version of the API. Please update to the latest.", code=2635)
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.query.get(
-            "access_token", ""
-        )
+        given = _token(request)
         if not given:
             raise GraphError(401, 104, "An access token is required to request this resource.")
-        if given != self.token:
+        own = request.match_info["node"] in ("me", self.instagram.id, *self.instagram.people)
+        if given == self.login.token and own:
+            self.login.check()
+        elif given != self.token:
             words = "Error validating access token: The session has been invalidated."
             raise GraphError(401, 190, words, subcode=460)
 
@@ -176,13 +189,19 @@ class GraphSandbox:
                 return number.upload(fields, *(upload or ("", "", b"")))
             case "templates" if node == number.waba_id:
                 return number.template_list(request.query)
-            case "subscribed_apps":
-                return {"success": True} if request.method == "POST" else {"data": [{"id": self.app_id}]}
             case "node":
                 return self._node(request, node)
-        page = next((one for one in (self.messenger, self.instagram) if node in (one.id, "me")), None)
+        page = self._page(request, given)
+        if page is None and method == "subscribed_apps":
+            return {"success": True} if request.method == "POST" else {"data": [{"id": self.app_id}]}
         if page is not None:
             match method:
+                case "subscribed_apps" if request.method == "POST":
+                    # A Page's subscription is that of the linked account, too.
+                    self.instagram.disabled = False
+                    return page.subscribe(given)
+                case "subscribed_apps":
+                    return {"data": [] if page.disabled else [{"id": self.app_id}]}
                 case "messages" | "action":
                     return page.send(given, upload)
                 case "attachments":
@@ -191,6 +210,44 @@ class GraphSandbox:
                     return page.thread_control(edge, given)
         raise _unknown(node)
 
+    def _own(self, request: web.Request) -> bool:
+        """Whether it is called with a login of Instagram's own."""
+        return _token(request) == self.login.token
+
+    def _page(self, request: web.Request, given: Json) -> Page | None:
+        """Whose edge it is; a Page's are also those of the Instagram account that is linked to it."""
+        node = request.match_info["node"]
+        if node == self.instagram.id or (node == "me" and self._own(request)):
+            return self.instagram
+        if node not in (self.messenger.id, "me"):
+            return None
+        linked = str(object_of(given.get("recipient")).get("id")) in self.instagram.people
+        return self.instagram if linked or given.get("platform") == "instagram" else self.messenger
+
+    async def _fetched(self, given: Json) -> Upload | None:
+        """A file that a message names by its address."""
+        url = object_of(object_of(object_of(given.get("message")).get("attachment")).get("payload")).get("url")
+        if not isinstance(url, str) or self._session is None:
+            return None
+        try:
+            async with self._session.get(url, allow_redirects=False) as answer:
+                data = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            raise bad("Failed to fetch the file from the url.", subcode=2018008) from None
+        if answer.status != 200:
+            raise bad("Failed to fetch the file from the url.", subcode=2018008)
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        return name.encode("ascii", "ignore").decode(), answer.content_type, data
+
+    async def _refresh(self, request: web.Request) -> web.StreamResponse:
+        async def renew() -> web.StreamResponse:
+            try:
+                return web.json_response(self.login.renew(request.query))
+            except GraphError as error:
+                return error.answer()
+
+        return await self.faults.around("refresh", request, renew)
+
     def _node(self, request: web.Request, node: str) -> Json:
         if (media := self.shared.media.find(node)) is not None:
             if request.method == "DELETE":
@@ -198,8 +255,10 @@ class GraphSandbox:
             return self.shared.media.node(media)
         if node == self.whatsapp.phone_number_id:
             return self.whatsapp.number_node()
+        if node == "me":
+            return (self.instagram if self._own(request) else self.messenger).node()
         for page in (self.messenger, self.instagram):
-            if node in (page.id, "me"):
+            if node == page.id:
                 return page.node()
             if node in page.people:
                 return page.profile(page.people[node])
@@ -278,6 +337,11 @@ async def _read(request: web.Request) -> tuple[Json, Upload | None]:
         elif part.name is not None:
             given[part.name] = _value(data.decode())
     return given, upload
+
+
+def _token(request: web.Request) -> str:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return given or request.query.get("access_token", "")
 
 
 def _value(text: str) -> Any:
