@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -26,14 +26,23 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Graph:
-    """One account's calls. `hosts` are where its media may come from: a name, or ".name" for all below it."""
+    """One account's calls. `hosts` are where its media may come from: a name, or ".name" for all below it.
+
+    A path that begins with "/" has no version. `token` is asked before each call, where it changes.
+    """
 
     def __init__(
-        self, session: aiohttp.ClientSession, settings: MetaSettings, *, title: str, hosts: Collection[str]
+        self,
+        session: aiohttp.ClientSession,
+        settings: MetaSettings,
+        *,
+        title: str,
+        hosts: Collection[str],
+        token: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._session, self._title, self._hosts = session, title, tuple(hosts)
-        self._base = f"{settings.api_url.rstrip('/')}/{settings.api_version}"
-        self._token = {"Authorization": f"Bearer {settings.access_token.get_secret_value()}"}
+        self._root, self._version = settings.api_url.rstrip("/"), settings.api_version
+        self._settings, self._token = settings, token
         api = urlsplit(settings.api_url)
         #: A sandbox on this machine is its own media host.
         self._sandbox = (api.scheme, api.netloc) if api.hostname in _LOOPBACK else None
@@ -62,11 +71,11 @@ class Graph:
         self._check_host(url)
         seen = hashlib.sha256()
         timeout = aiohttp.ClientTimeout(total=TRANSFER_S, connect=3)
-        headers = self._token if token else {}
+        headers = await self._bearer() if token else {}
         try:
             # A redirect would carry the token to wherever it leads.
             async with self._session.get(url, headers=headers, allow_redirects=False, timeout=timeout) as response:
-                if response.status in (401, 404, 410):
+                if response.status in (401, 403, 404, 410):
                     raise PermanentFailure(f"{self._title} no longer has the file.", reason=FailureReason.BAD_CONTENT)
                 if response.status != 200:
                     raise errors.TemporaryFailure(f"{self._title} answered {response.status} instead of the file.")
@@ -77,6 +86,10 @@ class Graph:
             raise errors.TemporaryFailure(f"The file did not arrive ({type(error).__name__}).") from None
         if sha256 and not _same(seen.digest(), sha256):
             raise PermanentFailure("The file is not the one that was announced.", reason=FailureReason.BAD_CONTENT)
+
+    async def _bearer(self) -> dict[str, str]:
+        token = await self._token() if self._token else self._settings.access_token.get_secret_value()
+        return {"Authorization": f"Bearer {token}"}
 
     def _check_host(self, url: str) -> None:
         parts = urlsplit(url)
@@ -90,8 +103,8 @@ class Graph:
             )
 
     async def _call(self, verb: str, path: str, *, sends: bool, patience: float = PATIENCE_S, **given: Any) -> Json:
-        given |= {"timeout": aiohttp.ClientTimeout(total=patience, connect=3), "headers": self._token}
-        url = f"{self._base}/{path}"
+        given |= {"timeout": aiohttp.ClientTimeout(total=patience, connect=3), "headers": await self._bearer()}
+        url = self._root + (path if path.startswith("/") else f"/{self._version}/{path}")
         try:
             async with self._session.request(verb, url, allow_redirects=False, **given) as response:
                 answer = await _read(response)

@@ -63,6 +63,14 @@ _REFUSALS: Mapping[tuple[int, int], Refusal] = {
     (10, 1545041): _GONE,
     (200, 1545041): _GONE,
     (551, 0): _GONE,
+    (100, 2018001): _never(
+        FailureReason.RECIPIENT_GONE,
+        "{title} does not know this customer; the chat or the account may be deleted.",
+    ),
+    (10, 2018300): _never(
+        FailureReason.OWNED_ELSEWHERE,
+        "Another app, such as Meta's AI, has this conversation on {title} and has not given it back.",
+    ),
     (10, 1893063): _RESTRICTED,
     (368, 0): _RESTRICTED,
     (131031, 0): _RESTRICTED,

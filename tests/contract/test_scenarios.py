@@ -15,6 +15,7 @@ from tests.contract.peers.api import api_peer
 from tests.contract.peers.email import email_peer
 from tests.contract.peers.fake_channel import fake_channel_peer
 from tests.contract.peers.line import line_peer
+from tests.contract.peers.pages import page_peer
 from tests.contract.peers.sms import sms_peer
 from tests.contract.peers.telegram import telegram_peer
 from tests.contract.peers.webchat import webchat_peer
@@ -24,7 +25,10 @@ PEERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Any]]] = {
     "api": api_peer,
     "email": email_peer,
     "fake": fake_channel_peer,
+    "instagram": page_peer("instagram"),
+    "instagram itself": page_peer("instagram itself"),
     "line": line_peer,
+    "messenger": page_peer("messenger"),
     "sms": sms_peer("sms"),
     "sms as rcs": sms_peer("rcs"),
     "sms as whatsapp": sms_peer("whatsapp"),
