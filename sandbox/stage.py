@@ -214,6 +214,7 @@ class Stage:
             **({"sms": self._sms()} if "sms" in self.options.channels else {}),
             **({"whatsapp": self._whatsapp()} if "whatsapp" in self.options.channels else {}),
             **({"line": self._line()} if "line" in self.options.channels else {}),
+            **{name: self._page(name) for name in ("messenger", "instagram") if name in self.options.channels},
             "webchat": {"name": "website", "title": "Lumen & Loom", "origins": ["*"]},
             "telegram": {
                 "name": "telegram",
@@ -258,6 +259,18 @@ class Stage:
             "phone_number_id": self.graph.whatsapp.phone_number_id,
             "waba_id": self.graph.whatsapp.waba_id,
             "coexistence": True,
+            "api_url": self.graph.url,
+        }
+
+    def _page(self, channel: str) -> dict[str, Any]:
+        ids = {"page_id": self.graph.messenger.id}
+        return {
+            "name": channel,
+            "access_token": self.graph.token,
+            "app_secret": self.graph.app_secret,
+            "verify_token": _VERIFY_TOKEN,
+            **(ids if channel == "messenger" else {**ids, "instagram_id": self.graph.instagram.id}),
+            "human_agent": True,
             "api_url": self.graph.url,
         }
 
