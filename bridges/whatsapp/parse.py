@@ -117,8 +117,8 @@ def _sender(message: Json, contacts: Mapping[str, Json]) -> Sender:
         raise ValueError("WhatsApp did not say from whom it is.")
     return Sender(
         external_id=str(key),
-        name=profile.get("name") or "",
-        username=profile.get("username") or "",
+        name=str(profile.get("name") or ""),
+        username=str(profile.get("username") or ""),
         phone=f"+{phone}" if phone else "",
         aliases=(phone,) if phone and phone != key else (),
         suggests=(f"tel:+{_e164(phone)}",) if phone else (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import io
@@ -378,6 +379,21 @@ async def test_another_app_takes_over_until_we_write(shop: Business, ada: str) -
     await graph.idle()
     assert shop.bodies[-1]["entry"][0]["changes"][0]["field"] == "messages"
     assert graph.whatsapp.people[ada].owner == ""
+
+
+async def test_a_page_can_follow_it_live(shop: Business) -> None:
+    changes = shop.graph.whatsapp.watch()
+    user = shop.graph.whatsapp.add_customer("Ada", phone="+4915110000001")
+    await shop.graph.whatsapp.customer_writes(user, "Hello")
+    await shop.says(user, text("*Hi*"))
+    async with asyncio.timeout(5):
+        seen = [await anext(changes) for _ in range(4)]
+    assert [one["kind"] for one in seen] == ["customer", "message", "message", "status"]
+    assert {one["product"] for one in seen} == {"whatsapp"}
+    assert seen[2]["message"]["text"] == "Hi"
+    (ada,) = shop.graph.snapshot()["products"][0]["customers"]
+    assert [one["text"] for one in ada["messages"]] == ["Hello", "Hi"]
+    json.dumps(shop.graph.snapshot())
 
 
 def test_formatting_is_carried_out_as_in_the_app() -> None:
