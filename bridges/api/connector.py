@@ -90,9 +90,13 @@ class Connector:
 
 
 async def _read(response: aiohttp.ClientResponse) -> Json:
-    body = await response.content.read(MOST_ANSWER)
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MOST_ANSWER:
+            return {}
     with suppress(RequestRejected):
-        answer = loads(body)
+        answer = loads(bytes(body))
         return answer if isinstance(answer, dict) else {}
     return {}
 

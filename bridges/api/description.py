@@ -32,16 +32,12 @@ def describe(settings: ApiSettings) -> Mapping[str, Any]:
     one_or_more = {
         "anyOf": [event, {"type": "array", "items": event, "minItems": 1, "maxItems": MOST_EVENTS}],
     }
-    hosts = ", ".join(settings.media_hosts) or "none"
     return {
         "paths": {
             "": {
                 "post": {
                     "summary": "Tell what customers did",
-                    "description": (
-                        "One event, or a list of them; each is taken or refused by itself. "
-                        f"Files are fetched from: {hosts}."
-                    ),
+                    "description": "One event, or a list of them; each is taken or refused by itself.",
                     "parameters": _parameters(),
                     "requestBody": _body(one_or_more),
                     "responses": {

@@ -46,13 +46,17 @@ def _small(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
+def _absent(schema: dict[str, Any]) -> None:
+    """What stands for "not there" is nothing that may be sent."""
+    schema.pop("default", None)
+
+
 #: An id of the connector's own: printable ASCII without spaces.
 Id = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
 Line = Annotated[str, StringConstraints(max_length=200)]
 Moment = Annotated[AwareDatetime, AfterValidator(_near)]
 #: "tel:" and E.164, or "mailto:" and an address.
 Address = Annotated[str, StringConstraints(pattern=r"^(tel:\+[1-9][0-9]{6,14}|mailto:[!-?A-~]{1,64}@[!-?A-~]{1,189})$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 
 
 class Sender(Model):
@@ -61,12 +65,16 @@ class Sender(Model):
     external_id: Id
     name: Line = ""
     proof: Proof = Proof.CHANNEL
+    """How sure it is that she is who `external_id` says; `verified` needs `verifies` in the account's settings."""
     username: Line = ""
     email: Annotated[str, Field(max_length=254)] = ""
     phone: Annotated[str, Field(max_length=40)] = ""
     avatar_url: Annotated[str, Field(max_length=2_000)] = ""
+    """Her picture, by https."""
     language: Annotated[str, Field(max_length=35)] = ""
+    """BCP 47, such as "de-AT"."""
     timezone: Annotated[str, Field(max_length=64)] = ""
+    """IANA name, such as "Europe/Vienna"."""
     facts: Annotated[dict[Annotated[str, Field(min_length=1, max_length=50)], Line], Field(max_length=20)] = Field(
         default={}
     )
@@ -74,10 +82,15 @@ class Sender(Model):
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(default={})
     """Comes back with every delivery to her."""
     aliases: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
+    """Further ids of hers in this account."""
     user: Line = ""
+    """Who she is to the business, "<who signs>:<id>": the same on two accounts is one person. Needs `verifies`."""
     email_proven: bool = False
+    """`email` is surely hers. Needs `verifies`."""
     suggests: Annotated[tuple[Address, ...], Field(max_length=10)] = ()
+    """By what she may be somebody who is known; agents decide."""
     claims: Annotated[tuple[Address, ...], Field(max_length=10)] = ()
+    """What she says of herself and nobody vouches for."""
 
 
 class File(Model):
@@ -86,11 +99,12 @@ class File(Model):
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["upload"]}]})
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]{1,1990}$")] = ""
-    upload: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,2000}$")] = ""
+    url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,1990}$", json_schema_extra=_absent)] = ""
+    upload: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,2000}$", json_schema_extra=_absent)] = ""
     kind: MediaKind = MediaKind.FILE
     mime: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,20}/[a-zA-Z0-9.+-]{1,100}$")] = "application/octet-stream"
     alt: Annotated[str, Field(max_length=1_000)] = ""
+    """What a picture shows, for those who do not see it."""
 
     @model_validator(mode="after")
     def _one_way(self) -> File:
@@ -119,8 +133,8 @@ _SOMETHING: dict[str, Any] = {
 class Utterance(EventModel):
     """Base of what a customer says: bare `text`, or `body` where it is formatted."""
 
-    text: Text = ""
-    body: Annotated[tuple[Block, ...], Field(min_length=1, max_length=5_000)] = ()
+    text: Annotated[str, Field(min_length=1, max_length=100_000, json_schema_extra=_absent)] = ""
+    body: Annotated[tuple[Block, ...], Field(min_length=1, max_length=5_000, json_schema_extra=_absent)] = ()
     attachments: Annotated[tuple[File, ...], Field(max_length=20)] = ()
 
     @model_validator(mode="after")
@@ -151,10 +165,14 @@ class Message(Utterance):
     order: Annotated[int, Field(ge=0, lt=2**53)] | None = None
     """Its number, where an account's events are numbered one by one: late ones are then put in order."""
     quote: Id | None = None
+    """The message that she answers, of either side."""
     continues: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
+    """Earlier messages whose conversation this one belongs to, newest first."""
     token: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{0,24}$")] = ""
+    """The `token` of a delivery, come back with her answer: it belongs to that conversation."""
     subject: Line = ""
     automated: bool = False
+    """Written by a machine: shown, but it reopens nothing."""
 
 
 class MessageEdited(Utterance):
@@ -187,6 +205,7 @@ class ChoiceMade(EventModel):
     type: Literal["choice"]
     sender: Sender
     external_id: Id | Literal[""] = ""
+    """The message that offered it, if that is known."""
     value: Annotated[str, Field(min_length=1, max_length=200)]
     label: Line = ""
     answer_id: Id | None = None
@@ -201,6 +220,7 @@ class Status(EventModel):
     status: Literal["sent", "delivered", "read", "failed"]
     problem: Annotated[str, Field(max_length=500)] = ""
     reason: FailureReason = FailureReason.UNKNOWN
+    """Why it failed; decides what the agent is offered next."""
 
 
 class Read(EventModel):
@@ -226,6 +246,7 @@ class Reachability(EventModel):
     reachable: bool
     sentence: Annotated[str, Field(min_length=1, max_length=300)]
     kind: OptOut = OptOut.BLOCKED
+    """What she does not want, or wants again."""
 
 
 class Window(EventModel):

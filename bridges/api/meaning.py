@@ -90,7 +90,9 @@ def _sender(sender: wire.Sender) -> neutral.Sender:
         avatar_url=safe_url(sender.avatar_url) or "",
         language=line(sender.language, limit=35),
         timezone=line(sender.timezone, limit=64),
-        facts={line(name, limit=50): line(value, limit=200) for name, value in sender.facts.items()},
+        facts={
+            shown: line(value, limit=200) for name, value in sender.facts.items() if (shown := line(name, limit=50))
+        },
         metadata=sender.metadata,
         aliases=sender.aliases,
         user=line(sender.user, limit=200),

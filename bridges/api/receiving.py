@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,6 +15,11 @@ from bridges.api.refusals import Mistake, Taken, mistake, mistakes, problem
 from bridges.api.settings import ApiSettings
 from core.contracts.bridge import Proof, Received, Runtime
 from core.contracts.http import WebhookReply
+
+log = logging.getLogger(__name__)
+
+#: How far a connector's clock, or its idea of a time zone, may be ahead.
+AHEAD = timedelta(days=1)
 
 
 class Reader:
@@ -42,6 +49,9 @@ class Reader:
                 continue
             items.append(json.dumps(value).encode())
             taken.append(event.event_id)
+        if errors:
+            wrong = {"refused": len(batch) - len(items), "account": self._runtime.account}
+            log.info("A connector sent events that are not taken", extra={"action": "events_refused", **wrong})
         if not items:
             sentence = (
                 "Nothing was taken; `errors` says what is wrong with each event. Sent again as it is, it fails again."
@@ -54,6 +64,9 @@ class Reader:
     def _check(self, index: int, value: Any, event: events.Incoming) -> list[Mistake]:
         """What only this account knows to be wrong."""
         found: list[Mistake] = []
+        if event.at > self._runtime.now() + AHEAD:
+            # It would stand behind all that is said until then, and keep a reply window open for as long.
+            found.append(mistake(index, value, ["at"], "It lies in the future; compare the clocks, and send UTC."))
         if isinstance(event, events.Message | events.ChoiceMade) and not self._settings.verifies:
             sender = event.sender
             claims = {"proof": sender.proof is Proof.VERIFIED, "user": sender.user, "email_proven": sender.email_proven}

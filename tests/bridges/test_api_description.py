@@ -73,6 +73,13 @@ def test_it_is_whole() -> None:
         assert all(response["description"] for response in operation["responses"].values())
 
 
+def test_what_is_left_out_could_have_been_sent() -> None:
+    defaults = [(place, one) for place, one in nodes(DOCUMENT) if isinstance(one, dict) and "default" in one]
+    assert len(defaults) > 50
+    for place, one in defaults:
+        assert not violations(one, one["default"], DOCUMENT), place
+
+
 def test_every_model_says_what_it_is() -> None:
     silent = [name for name, one in DOCUMENT["components"]["schemas"].items() if not one.get("description")]
     assert silent == ["JsonValue"]

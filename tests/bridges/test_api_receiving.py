@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bridges.api import events
+from bridges.api.settings import key
+from bridges.api.signing import begin, signed
 from core.contracts.bridge import (
     AddressChanged,
     ChoiceMade,
@@ -111,6 +114,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "seconds for time": ({"at": 1790000000}, "/at", "valid datetime"),
     "long ago": ({"at": "1887-01-01T00:00:00Z"}, "/at", "between the years"),
     "the beginning of time": ({"at": "0001-01-01T00:00:00+14:00"}, "/at", "between the years"),
+    "to come": ({"at": "2098-11-01T12:00:00Z"}, "/at", "compare the clocks"),
     "blank": ({"text": " \u200b\n"}, "", "nothing to see"),
     "nothing": ({"text": ""}, "/text", "at least 1 character"),
     "text and body": ({"body": [["Hello"]]}, "", "not both"),
@@ -206,6 +210,21 @@ async def test_every_kind_of_event_arrives(account: Account) -> None:
     assert account.core.events[-1].label == "yes"  # type: ignore[attr-defined]
 
 
+def test_a_signature_is_what_others_make_of_it() -> None:
+    """The vector that the libraries of Standard Webhooks are tried on."""
+    body = b'{"test": 2432232314}'
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    secret = key(SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+    check = begin([secret], headers, 1614265330.0)
+    check.update(body)
+    check.finish()
+    assert signed([secret], headers["webhook-id"], 1614265330, body) == headers
+
+
 async def test_secrets_are_rotated(tmp_path: Path) -> None:
     async with api_account(tmp_path) as account:
         new = account.api.secret
@@ -232,7 +251,7 @@ async def test_several_signatures_may_be_given(account: Account) -> None:
 
 def forged(account: Account, body: bytes) -> dict[str, dict[str, str]]:
     right = wire.headers([account.api.secret], "call-1", body)
-    key = base64.b64decode(account.api.secret.removeprefix("whsec_"))
+    secret = base64.b64decode(account.api.secret.removeprefix("whsec_"))
     return {
         "without id": {"webhook-id": ""},
         "id with a full stop": wire.headers([account.api.secret], "call.1", body),
@@ -255,7 +274,7 @@ def forged(account: Account, body: bytes) -> dict[str, dict[str, str]]:
             ).decode()
         },
         "only the body is signed": right
-        | {"webhook-signature": "v1," + base64.b64encode(hmac.digest(key, body, "sha256")).decode()},
+        | {"webhook-signature": "v1," + base64.b64encode(hmac.digest(secret, body, "sha256")).decode()},
     }
 
 

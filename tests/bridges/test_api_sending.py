@@ -1,5 +1,6 @@
 """What agents send reaches the connector once, and each of its answers says what comes next."""
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -222,6 +223,22 @@ async def test_a_success_with_a_strange_body_is_a_success(account: Account, body
     async with TestServer(app) as server:
         bridge = bridge_for(account.api, account.core, deliver_url=str(server.make_url("/")))
         assert await bridge.send(outbound(account.recipient, "Hello", key="k9")) == "k9"
+
+
+async def test_an_answer_may_come_in_pieces(account: Account) -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in (b'{"id"', b': "their', b'-7"}'):
+            await response.write(piece)
+            await asyncio.sleep(0.01)
+        return response
+
+    app = web.Application()
+    app.router.add_post("/", slowly)
+    async with TestServer(app) as server:
+        bridge = bridge_for(account.api, account.core, deliver_url=str(server.make_url("/")))
+        assert await bridge.send(outbound(account.recipient, "Hello")) == "their-7"
 
 
 async def test_a_slow_answer_is_waited_for_no_longer_than_the_core_does(
