@@ -19,7 +19,6 @@ from core.contracts.bridge import (
     AddressChanged,
     Bridge,
     ChoiceMade,
-    DeliveryStatus,
     Event,
     ExternalId,
     MessageDeleted,
@@ -35,8 +34,7 @@ from core.contracts.bridge import (
 from core.contracts.content import Content
 from core.contracts.posts import Tone
 from core.contracts.text import from_json, from_plain, plain
-from core.contracts.workplace import Sign
-from core.conversations import answers, failures, inbox, repository
+from core.conversations import answers, inbox, repository
 from core.conversations.arriving import Arrived, announce
 from core.conversations.dispatch import Dispatcher
 from core.conversations.messages import MessageService
@@ -46,6 +44,7 @@ from core.conversations.thanks import is_thanks
 from core.identity.recognising import Recognition
 from core.quarantine.repository import Quarantine
 from core.reachability import Reachability
+from core.receipts import Receipts
 from core.routing import rooms
 from core.routing.rules import Arrival, Router, Rule
 from core.storage.errors import StorageError
@@ -98,6 +97,7 @@ class Intake:
         self._accounts = accounts
         self._contacts = contact_service
         self._reachability = Reachability(contact_service, dispatcher)
+        self._receipts = Receipts(message_service, dispatcher)
         self._conversations = conversation_service
         self._messages = message_service
         self._recognition = recognition
@@ -171,9 +171,9 @@ class Intake:
         elif isinstance(event, WindowChanged):
             self._reachability.window(connection, account, event, now)
         elif isinstance(event, ReadUpTo):
-            if not self._read_up_to(connection, account, event, now):
+            if not self._receipts.read_up_to(connection, account, event, now):
                 inbox.take_turns(connection, account, event.external_id)
-                if not self._read_up_to(connection, account, event, now):
+                if not self._receipts.read_up_to(connection, account, event, now):
                     inbox.park(connection, account, event, event.external_id, raw, now)
         elif isinstance(event, MessageEdited | MessageDeleted | ReactionChanged | StatusChanged):
             subject = repository.message_by_external(connection, account, event.external_id)
@@ -327,7 +327,7 @@ class Intake:
         now: datetime,
     ) -> None:
         if isinstance(event, StatusChanged):
-            self._status(connection, message, event, now)
+            self._receipts.status(connection, message, event, now)
             return
         if isinstance(event, ReactionChanged):
             changed = self._messages.react(connection, message, "customer", event.emoji, now, CUSTOMER)
@@ -342,32 +342,6 @@ class Intake:
         else:
             changed = self._messages.revise(connection, message, event.content, now)
         self._dispatcher.show_change(connection, changed)
-
-    def _status(self, connection: Connection, message: Message, event: StatusChanged, now: datetime) -> None:
-        if message.direction is not Direction.OUT:
-            return
-        if event.status is DeliveryStatus.FAILED:
-            sentence = event.problem or "The channel reported a failure without a reason."
-            failures.report(connection, self._messages, self._dispatcher, message, event.reason, sentence, now)
-        elif (
-            self._dispatcher.receipts_count(connection, message)
-            and self._messages.advance(connection, message, event.status, now)
-            and event.status in (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
-        ):
-            self._dispatcher.sign(connection, message, Sign.DELIVERED)
-
-    def _read_up_to(self, connection: Connection, account: str, event: ReadUpTo, now: datetime) -> bool:
-        """False: that message is not known yet."""
-        address = contacts.address(connection, account, event.sender_id)
-        last = repository.message_by_external(connection, account, event.external_id)
-        if last is None:
-            return False
-        if address is None or last.address_id != address.id:
-            return True
-        for message in repository.unread_until(connection, address.id, last.position):
-            if self._messages.advance(connection, message, DeliveryStatus.READ, now):
-                self._dispatcher.sign(connection, message, Sign.DELIVERED)
-        return True
 
 
 def _as_message(event: ChoiceMade) -> MessageReceived:

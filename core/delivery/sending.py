@@ -53,12 +53,11 @@ class CustomerHandler(JobHandler):
             )
         return bridge
 
-    def _reach(self, connection: Connection, message: Message) -> Reach | None:
+    def reach(self, connection: Connection, message: Message, address: Address) -> Reach | None:
         """None: the account has left the settings."""
         info = self._context.channels.get(message.account)
         if info is None:
             return None
-        address = contacts.address_by_id(connection, message.address_id)
         now = self._context.storage.now(connection)
         category = message.template["category"] if message.template else None
         return reach(address, info.capabilities, now, person=not automated(message), template=category)
@@ -74,7 +73,7 @@ class CustomerHandler(JobHandler):
         if quoted is not None and not _may_read(quoted, message):
             quoted = None
         external = quoted.external_id if quoted and quoted.account == message.account else None
-        allowed = self._reach(connection, message)
+        allowed = self.reach(connection, message, address)
         human = allowed is not None and allowed.human
         history = repository.vendor_history(connection, message.conversation_id, message.account)
         return OutboundMessage(
@@ -169,7 +168,7 @@ class SendHandler(CustomerHandler):
             raise PermanentFailure(
                 "It was written to somebody who turned out to be another customer.", reason=FailureReason.POLICY
             )
-        found = self._reach(connection, message)
+        found = self.reach(connection, message, contacts.address_by_id(connection, message.address_id))
         if found is not None and found.reason is not None:
             raise PermanentFailure(found.sentence, reason=found.reason)
 

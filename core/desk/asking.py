@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from core.contracts.content import Content
 from core.contracts.posts import Form
 from core.contracts.richtext import Document, document
 from core.contracts.text import from_plain
+from core.conversations import reaching
 from core.desk import forms
 from core.desk.identity import Identities
 from core.desk.mirroring import Mirrors
@@ -71,7 +73,10 @@ class Asking:
         channel = info.title if info else address.account
         if action == ActionId.TEMPLATE:
             return Chosen(account=address.account, channel=channel, who=who)
-        return forms.reply(who, channel, self._canned, self._identities.by(connection, where))
+        form = forms.reply(who, channel, self._canned, self._identities.by(connection, where))
+        closed = reaching.reach(address, info.capabilities, where.now).sentence if info else ""
+        # Said before she writes it, not after.
+        return replace(form, text=f"{form.text} Nothing leaves that way now: {closed}") if closed else form
 
     def reply(
         self, connection: Connection, where: Where, fields: Mapping[str, str], text: Document | None, refusal: str
