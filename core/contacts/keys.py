@@ -32,8 +32,10 @@ address_keys = Table(
 class KeyKind(StrEnum):
     """Where a key comes from, which decides what may follow from it."""
 
-    #: One more id on the same account, from one payload.
+    #: One more id on the same account, from one payload. It may get another owner, as numbers do.
     ALIAS = "alias"
+    #: An id on the same account that is nobody else's, beside the address's own.
+    OWN = "own"
     #: The business's own id of her, signed by it.
     USER = "user"
     #: A mail address that the business signed to be hers.
@@ -49,8 +51,9 @@ class KeyKind(StrEnum):
 Key = tuple[KeyKind, str]
 
 
-def alias_of(account: str, external_id: str) -> Key:
-    return KeyKind.ALIAS, f"{account}/{external_id}"[:500]
+def id_key(account: str, external_id: str) -> str:
+    """An id as a key: the same on two accounts is not the same."""
+    return f"{account}/{external_id}"[:500]
 
 
 def keys_of(connection: Connection, address_ids: Collection[UUID], *kinds: KeyKind) -> list[str]:
@@ -73,7 +76,7 @@ def addresses_with(connection: Connection, kind: KeyKind, key: str) -> list[Addr
 
 
 def learn(connection: Connection, address: Address, sender: Sender, now: datetime) -> list[Key]:
-    """Keeps what the sender brought in place of what was known; those that are new. Aliases are only ever added."""
+    """Keeps what the sender brought in place of what was known, beside her ids; those that are new."""
     brought = dict.fromkeys(_brought(sender))
     if not brought:
         return []
@@ -81,7 +84,7 @@ def learn(connection: Connection, address: Address, sender: Sender, now: datetim
     rows = connection.execute(select(address_keys.c.kind, address_keys.c.key).where(mine))
     known = {(KeyKind(row.kind), row.key) for row in rows}
     for kind, key in known:
-        if kind is not KeyKind.ALIAS and (kind, key) not in brought:
+        if kind not in (KeyKind.ALIAS, KeyKind.OWN) and (kind, key) not in brought:
             old = (mine, address_keys.c.kind == kind.value, address_keys.c.key == key)
             connection.execute(delete(address_keys).where(*old))
     fresh = [key for key in brought if key not in known]
@@ -93,6 +96,14 @@ def add(connection: Connection, address_id: UUID, keys: Iterable[Key], now: date
     for kind, key in keys:
         row = {"address_id": address_id, "kind": kind.value, "key": key, "at": now}
         connection.execute(insert(connection, address_keys).values(**row).on_conflict_do_nothing())
+
+
+def take_alias(connection: Connection, address: Address, external_id: str, now: datetime) -> None:
+    """The id leads to this address from now on, and to no other."""
+    key = id_key(address.account, external_id)
+    others = (address_keys.c.kind == KeyKind.ALIAS.value, address_keys.c.key == key)
+    connection.execute(delete(address_keys).where(*others, address_keys.c.address_id != address.id))
+    add(connection, address.id, [(KeyKind.ALIAS, key)], now)
 
 
 def forget(connection: Connection, address_id: UUID) -> None:

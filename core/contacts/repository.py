@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, ScalarSelect, Select, bindparam, func, insert, or_, select, update
 
-from core.contacts.keys import addresses_with, alias_of
+from core.contacts.keys import KeyKind, addresses_with, id_key, keys_of
 from core.contacts.models import Address, Contact, addresses, contacts, to_address, to_contact
 
 # Composed once: these run for every message, and composing costs more than running.
@@ -34,7 +35,15 @@ def address(connection: Connection, account: str, external_id: str) -> Address |
     row = connection.execute(_ADDRESS_OF, {"account": account, "external_id": external_id}).first()
     if row is not None:
         return to_address(row)
-    return next(iter(addresses_with(connection, *alias_of(account, external_id))), None)
+    key = id_key(account, external_id)
+    found = (one for kind in (KeyKind.OWN, KeyKind.ALIAS) for one in addresses_with(connection, kind, key))
+    return next(found, None)
+
+
+def meant(connection: Connection, address: Address, ids: Collection[str]) -> bool:
+    """Whether one payload's ids are this address's: all that are its own are among them, else one got a new owner."""
+    own = keys_of(connection, [address.id], KeyKind.OWN)
+    return {id_key(address.account, address.external_id), *own} <= {id_key(address.account, one) for one in ids}
 
 
 def address_by_id(connection: Connection, address_id: UUID) -> Address:

@@ -52,11 +52,12 @@ class ContactService:
 
     def _known(self, connection: Connection, account: str, sender: Sender) -> Address | None:
         """Her address by its id, or by one that the vendor names beside it."""
-        ids = [sender.external_id]
-        if not weaker(sender.proof, Proof.CHANNEL):
-            ids.extend(sender.aliases)
-        found = (repository.address(connection, account, external_id) for external_id in ids)
-        return next((address for address in found if address is not None), None)
+        found = repository.address(connection, account, sender.external_id)
+        if found is not None or weaker(sender.proof, Proof.CHANNEL):
+            return found
+        ids = (sender.external_id, *sender.aliases)
+        others = (repository.address(connection, account, alias) for alias in sender.aliases)
+        return next((one for one in others if one is not None and repository.meant(connection, one, ids)), None)
 
     def ensure(
         self, connection: Connection, account: str, external_id: str, *, email: str, phone: str, now: datetime

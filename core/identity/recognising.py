@@ -60,16 +60,36 @@ class Recognition:
         return contacts.contact(connection, contact.id), fresh
 
     def _by_payload(self, connection: Connection, address: Address, sender: Sender, now: datetime) -> None:
-        """The vendor itself names all of these ids as hers."""
-        if not sender.aliases and sender.external_id == address.external_id:
+        """The vendor itself names all of these ids as hers; of a number, she may be the new owner."""
+        ids = (sender.external_id, *sender.aliases)
+        if ids == (address.external_id,):
             return
-        for external_id in dict.fromkeys((sender.external_id, *sender.aliases)):
-            other = contacts.address(connection, address.account, external_id)
-            if other is None:
-                keys.add(connection, address.id, [keys.alias_of(address.account, external_id)], now)
-            elif other.id != address.id:
-                why = "the vendor named both ids in one message."
-                self._link(connection, address, other, Evidence.PAYLOAD, why, now)
+        if sender.external_id != address.external_id:
+            own = keys.id_key(address.account, sender.external_id)
+            keys.add(connection, address.id, [(KeyKind.OWN, own)], now)
+        for alias in sender.aliases:
+            other = contacts.address(connection, address.account, alias)
+            if other is not None and other.id != address.id:
+                if contacts.meant(connection, other, ids):
+                    own = keys.id_key(address.account, sender.external_id)
+                    keys.add(connection, other.id, [(KeyKind.OWN, own)], now)
+                    why = "the vendor named both ids in one message."
+                    self._link(connection, address, other, Evidence.PAYLOAD, why, now)
+                    continue
+                self._bereave(connection, other, alias, now)
+            if alias != address.external_id:
+                keys.take_alias(connection, address, alias, now)
+
+    def _bereave(self, connection: Connection, address: Address, lost: str, now: datetime) -> None:
+        """Somebody else has that id now: nothing that is meant for this address may go there."""
+        changes: dict[str, Any] = {"metadata": {}, "phone": "", "facts": {}, "renumbered_at": now}
+        if address.external_id == lost:
+            own = keys.keys_of(connection, [address.id], KeyKind.OWN)
+            changes["external_id"] = own[0].partition("/")[2] if own else f"moved:{address.id.hex}"
+        contacts.change_address(connection, address.id, changes)
+        current = repository.open_conversation(connection, address.contact_id)
+        if current is not None:
+            self._dispatcher.refresh_card(connection, current.id, now)
 
     def _by_key(self, connection: Connection, address: Address, kind: KeyKind, key: str, now: datetime) -> None:
         match kind:
@@ -159,27 +179,23 @@ class Recognition:
             return
         contacts.lock(connection, address.contact_id)
         there = contacts.address(connection, account, event.after)
+        there = there if there is not None and there.id != address.id else None
         keys.forget(connection, address.id)
         # What `send` was to know led to the old id.
-        contacts.change_address(connection, address.id, {"metadata": {}})
-        if there is not None and there.id != address.id:
-            retired = f"moved:{address.id.hex}"
-            contacts.change_address(connection, address.id, {"external_id": retired, "reachable": False})
+        changes: dict[str, Any] = {"metadata": {}}
+        if event.before != address.external_id:
+            # It was one more id of hers; her own stays.
+            keys.take_alias(connection, address, event.after, now)
+        elif there is None:
+            changes["external_id"] = event.after
         else:
-            contacts.change_address(connection, address.id, {"external_id": event.after})
+            changes |= {"external_id": f"moved:{address.id.hex}", "reachable": False}
         if event.renumbered:
             # Who had the old number's context need not be who reads it now.
-            dropped: dict[str, Any] = {"facts": {}, "phone": "", "email": "", "verified_at": None}
-            dropped["renumbered_at"] = now
-            contacts.change_address(connection, address.id, dropped)
-        if there is not None and there.id != address.id:
-            why = "the vendor says that the one became the other."
-            self._link(connection, address, there, Evidence.MOVED, why, now)
-            if event.renumbered:
-                contacts.change_address(connection, there.id, {"renumbered_at": now})
-            for one in repository.conversations_of(connection, address.contact_id, limit=1_000):
-                if one.address_id == address.id:
-                    repository.change_conversation(connection, one.id, address_id=there.id)
+            changes |= {"facts": {}, "phone": "", "email": "", "verified_at": None, "renumbered_at": now}
+        contacts.change_address(connection, address.id, changes)
+        if there is not None:
+            self._follow(connection, address, there, event.renumbered, now)
         current = repository.open_conversation(connection, address.contact_id)
         current = current or repository.latest_conversation(connection, address.contact_id)
         data = {"account": account, "address": str(address.id), "renumbered": event.renumbered}
@@ -197,3 +213,15 @@ class Recognition:
             key = f"renumbered:{account}:{event.event_id}"
             self._dispatcher.notice(connection, current.id, from_plain(text), key=key, tone=Tone.FAILURE)
         self._dispatcher.refresh_card(connection, current.id, now)
+
+    def _follow(
+        self, connection: Connection, address: Address, there: Address, renumbered: bool, now: datetime
+    ) -> None:
+        """She has written from the new id already: that is where she is answered."""
+        why = "the vendor says that the one became the other."
+        self._link(connection, address, there, Evidence.MOVED, why, now)
+        if renumbered:
+            contacts.change_address(connection, there.id, {"renumbered_at": now})
+        for one in repository.conversations_of(connection, address.contact_id, limit=1_000):
+            if one.address_id == address.id:
+                repository.change_conversation(connection, one.id, address_id=there.id)

@@ -40,6 +40,30 @@ async def test_two_ids_of_one_payload_are_one_customer(database_url: str, tmp_pa
         assert len(await office.rows(addresses)) == 1
 
 
+async def test_the_new_owner_of_a_number_is_somebody_else(database_url: str, tmp_path: Path) -> None:
+    async with identity_office(tmp_path, database_url) as (office, channels):
+        number = "43660123456"
+        for before in (FakeCustomer(id=number, name="Jane"), FakeCustomer(id="US.1", name="Jane")):
+            channels.wire.customers[before.id] = before
+        jane = FakeCustomer(id="US.1", name="Jane", about={"aliases": [number], "metadata": {"to": number}})
+        thread = await office.opened(channels.wire.customers[number], "My order is 4711")
+        await channels.wire.writes(jane, "With both ids")
+        await until(lambda: "With both ids" in said(thread), "the same thread")
+        jim = FakeCustomer(id="US.2", name="Jim", about={"aliases": [number]})
+        await channels.wire.writes(jim, "New here")
+        await until(lambda: len(office.tool.threads) == 2, "a thread of his own")
+        await office.quiet()
+        assert await persons(office) == 2
+        assert await evidence(office) == []
+        await office.tool.says(office.bea, thread.ref, "Your order left")
+        await channels.wire.until(lambda: bool(channels.wire.messages))
+        sent = channels.wire.messages[-1].sent.recipient
+        assert (sent.external_id, sent.metadata) == ("US.1", {})
+        # Without the other id, the number is his by now.
+        await channels.wire.writes(FakeCustomer(id=number, name="Jim"), "And still here")
+        await until(lambda: "And still here" in said(office.tool.threads[1]), "his thread")
+
+
 async def test_two_addresses_that_a_payload_names_together_are_linked(database_url: str, tmp_path: Path) -> None:
     async with identity_office(tmp_path, database_url) as (office, channels):
         first = await office.opened(FakeCustomer(id="old", name="Jane"), "Hello")
