@@ -12,7 +12,7 @@ from aiohttp import web
 
 from core.contracts.bridge import ServesRoutes
 from core.contracts.workplace import ServesWorkplaceRoutes
-from core.web import description, downloads, status
+from core.web import description, downloads, status, verify
 from core.web.guard import Handler, guard, harden
 from core.web.parts import COUNTED, PARTS, SOURCE, Parts
 from core.web.webhooks import webhook
@@ -37,6 +37,8 @@ def build(parts: Parts) -> web.Application:
             web.get("/metrics", status.metrics),
             web.get("/files/{token}", downloads.download),
             web.get("/openapi.json", description.describe),
+            web.get("/verify/{token}", verify.show),
+            web.post("/verify/{token}", verify.confirm),
         ]
     )
     # An adapter's own paths go first, so that one may serve its bare address itself.
