@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -125,6 +126,44 @@ async def test_nothing_is_described_where_nobody_programs(set_stage: Opens) -> N
     ):
         assert answer.status == 404
         assert "nothing to describe" in await answer.text()
+
+
+async def test_the_settings_say_what_the_channel_can_do(set_stage: Opens) -> None:
+    secret = "whsec_YW5vdGhlciBhY2NvdW50cyBzZWNyZXQsIGxvbmc="
+    lines = ["[[accounts]]", 'name = "other"', 'channel = "api"', 'deliver_url = "https://other.example/"']
+    can = ["[accounts.can]", "max_text = 160", "edits_out = false", "delivered = true", 'media = { image = "5 MiB" }']
+    extra = "\n".join([*lines, f'secrets = ["{secret}"]', *can]) + "\n"
+    async with set_stage(channels=(), extra=extra) as stage:
+        has = stage.app.channels["other"].capabilities
+        assert (has.max_text, has.edits_out, has.deletes_out, has.delivered) == (160, False, True, True)
+        assert list(has.media.values()) == [5 * 1024 * 1024]
+
+
+async def test_a_batch_with_a_poisoned_event_comes_five_times(set_stage: Opens) -> None:
+    async with set_stage(channels=("api",)) as stage:
+        agent = SlackAgent(stage.slack, stage.bea, stage.support)
+        sender = {"external_id": stage.api.add_customer("Ada1."), "name": "Ada1."}
+        when = {"at": "2026-11-01T12:00:00Z", "type": "message"}
+        batch: list[Any] = [
+            {**when, "event_id": "late", "type": "message_edited", "external_id": "m3", "text": "three, edited"},
+            *(
+                {**when, "event_id": f"e{n}", "sender": sender, "external_id": f"m{n}", "text": f"number {n}."}
+                for n in range(4)
+            ),
+            {**when, "event_id": "poison", "sender": {"external_id": None}, "external_id": "m9", "text": "\x00"},
+        ]
+        for _ in range(5):
+            status, answer = await stage.api.post(json.dumps(batch).encode())
+            assert status == 207
+            assert answer["taken"] == ["late", "e0", "e1", "e2", "e3"]
+            assert {one["event_id"] for one in answer["errors"]} == {"poison"}
+        thread = await until(lambda: agent.thread_of("Ada1."), "the thread")
+        await until(lambda: agent.find(thread, "three, edited"), "the edit that came before its message")
+        await until(lambda: agent.find(thread, "number 2."), "all that could be taken")
+        await settled(stage)
+        assert [agent.times(thread, f"number {n}.") for n in range(3)] == [1, 1, 1]
+        assert agent.times(thread, "three, edited") == 1
+        assert not await stage.app.storage.read(lambda connection: stage.app.quarantine.list(connection))
 
 
 async def test_the_admin_sees_who_answers(set_stage: Opens) -> None:
