@@ -285,4 +285,7 @@ def split(
         return []
     if measure(render(document), unit) <= limit:
         return [document]
-    return list(_Splitter(document, limit=limit, unit=unit, render=render, fewest=fewest).parts())
+    natural = list(_Splitter(document, limit=limit, unit=unit, render=render, fewest=False).parts())
+    if not fewest:
+        return natural
+    return min(natural, list(_Splitter(document, limit=limit, unit=unit, render=render, fewest=True).parts()), key=len)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.contracts.content import (
     Capabilities,
@@ -197,6 +199,15 @@ def test_what_costs_is_sent_in_the_fewest_messages() -> None:
     assert (len(pieces(body, [], CHEAP)), len(pieces(body, [], COSTLY))) == (3, 2)
     words = " ".join(plain(piece.text) for piece in pieces(body, [], COSTLY) if piece.text).split()
     assert words == plain(body).split()
+
+
+@given(st.lists(st.text(alphabet="ab. \n", min_size=1, max_size=300), min_size=1, max_size=6))
+def test_it_is_never_more_of_them_and_no_word_is_lost(paragraphs: list[str]) -> None:
+    body = from_plain("\n\n".join(paragraphs))
+    cheap, costly = pieces(body, [], CHEAP), pieces(body, [], COSTLY)
+    assert len(costly) <= len(cheap)
+    told = ["".join("".join(plain(piece.text).split()) for piece in cut if piece.text) for cut in (cheap, costly)]
+    assert told[0] == told[1]
 
 
 def test_the_rest_of_the_words_stands_beside_a_file_where_messages_cost() -> None:
