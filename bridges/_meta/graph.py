@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ Json = Mapping[str, Any]
 #: Shorter than the time that the core gives to one send, so that what is known about it is said.
 PATIENCE_S = 6.0
 TRANSFER_S = 300.0
+MOST_HOPS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -68,13 +70,9 @@ class Graph:
 
     async def download(self, url: str, *, sha256: str = "", token: bool = True) -> AsyncGenerator[bytes, None]:
         """The bytes at `url`, if Meta serves it; `sha256` (hex or base64) must fit. Raises as `Bridge.send`."""
-        self._check_host(url)
         seen = hashlib.sha256()
-        timeout = aiohttp.ClientTimeout(total=TRANSFER_S, connect=3)
-        headers = await self._bearer() if token else {}
         try:
-            # A redirect would carry the token to wherever it leads.
-            async with self._session.get(url, headers=headers, allow_redirects=False, timeout=timeout) as response:
+            async with self._file(url, token=token) as response:
                 if response.status in (401, 403, 404, 410):
                     raise PermanentFailure(f"{self._title} no longer has the file.", reason=FailureReason.BAD_CONTENT)
                 if response.status != 200:
@@ -87,17 +85,34 @@ class Graph:
         if sha256 and not _same(seen.digest(), sha256):
             raise PermanentFailure("The file is not the one that was announced.", reason=FailureReason.BAD_CONTENT)
 
+    @asynccontextmanager
+    async def _file(self, url: str, *, token: bool) -> AsyncIterator[aiohttp.ClientResponse]:
+        """What Meta answers there; a redirect is followed to its own hosts only, and never with the token."""
+        headers = await self._bearer() if token else {}
+        timeout = aiohttp.ClientTimeout(total=TRANSFER_S, connect=3)
+        for hops in range(MOST_HOPS + 1):
+            self._check_host(url)
+            async with self._session.get(url, headers=headers, allow_redirects=False, timeout=timeout) as response:
+                further = response.headers.get("Location", "")
+                if token or not further or response.status not in _REDIRECTS or hops == MOST_HOPS:
+                    yield response
+                    return
+            url = f"{url.partition('://')[0]}:{further}" if further.startswith("//") else further
+
     async def _bearer(self) -> dict[str, str]:
         token = await self._token() if self._token else self._settings.access_token.get_secret_value()
         return {"Authorization": f"Bearer {token}"}
 
     def _check_host(self, url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            parts, host, port = urlsplit(""), "", None
         if self._sandbox is not None and (parts.scheme, parts.netloc) == self._sandbox:
             return
-        host = parts.hostname or ""
         known = any(host == one or (one.startswith(".") and host.endswith(one)) for one in self._hosts)
-        if parts.scheme != "https" or not known or parts.port not in (None, 443) or "@" in parts.netloc:
+        if parts.scheme != "https" or not known or port not in (None, 443) or "@" in parts.netloc:
             raise PermanentFailure(
                 f"The file is at {host or 'no host'}, which is not {self._title}'s.", reason=FailureReason.POLICY
             )

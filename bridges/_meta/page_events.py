@@ -85,9 +85,8 @@ async def events(body: Json, account: Account) -> AsyncIterator[Event]:
 
 def customer_of(event: Json, ids: Collection[str]) -> str:
     """Who it is about: the one of the two who is not the business."""
-    sender, recipient = ((event.get(one) or {}).get("id") for one in ("sender", "recipient"))
-    who = recipient if str(sender) in ids else sender
-    return _id(who) if who else ""
+    people = [(event.get(one) or {}).get("id") for one in ("sender", "recipient")]
+    return next((_id(one) for one in people if one and str(one) not in ids), "")
 
 
 class _Reader:
@@ -97,6 +96,7 @@ class _Reader:
         self._account, self._event, self._profile, self._standby = account, event, profile, standby
         self._title = account.title
         self._customer = customer_of(event, account.ids)
+        self._ours = str((event.get("sender") or {}).get("id")) in account.ids
         self._ms = int(event.get("timestamp") or 0)
         self._at = datetime.fromtimestamp(self._ms / 1000, UTC)
 
@@ -107,14 +107,19 @@ class _Reader:
                 log.warning(f"{self._title} enforces its policy on this account ({words})", extra={"action": "policy"})
             case _ if not self._customer:
                 log.info("An event that is from no customer is left aside", extra={"action": "event_ignored"})
-            case {"message": {"is_echo": True} as message}:
+            case {"message": dict(message)} if self._ours or message.get("is_echo"):
                 async for one in self._echo(message):
                     yield one
+            case {"message_edit": dict(edit)} if self._ours:
+                # Of a message of ours it changes nothing; of somebody else's it must not become her words.
+                yield self._edit(edit, self._answered("another tool", str(edit["text"])))
+            case {"reaction": _} if self._ours:
+                log.info("A reaction of the business itself is left aside", extra={"action": "reaction_ignored"})
             case {"message": dict(message)}:
                 for one in self._message(message):
                     yield one
             case {"message_edit": dict(edit)}:
-                yield self._edit(edit)
+                yield self._edit(edit, str(edit["text"]))
             case {"reaction": dict(reaction)}:
                 yield self._reaction(reaction)
             case {"read": dict(read_)}:
@@ -219,9 +224,9 @@ class _Reader:
         about = line(str(optin.get("title") or optin.get("ref") or optin.get("payload") or ""), limit=200)
         return self._placeholder("optin", f"(Agreed to be written to{f': {about}' if about else ''}.)")
 
-    def _edit(self, edit: Json) -> MessageEdited:
+    def _edit(self, edit: Json, text: str) -> MessageEdited:
         mid = _id(edit["mid"])
-        content = Content(body=from_plain(normalise(str(edit["text"]))))
+        content = Content(body=from_plain(normalise(text)))
         # The number comes as a number or as text.
         number = int(edit.get("num_edit") or self._ms)
         return MessageEdited(event_id=f"{mid}:edit:{number}", at=self._at, external_id=mid, content=content)
@@ -273,15 +278,19 @@ class _Reader:
         else:
             app = str(message.get("app_id") or "")
             tool = "Meta Business Suite" if app == INBOX_APP else "another app" if app else f"{self._title} itself"
-            said = described(message, self._title)
+            said = read(message, self._title)
+            words = self._answered(tool, described(message, self._title))
             yield MessageReceived(
                 event_id=mid,
                 at=self._at,
                 sender=self._sender(""),
                 external_id=mid,
-                content=Content(body=from_plain(f"(Answered with {tool}: {said})")),
+                content=Content(body=from_plain(words), attachments=said.attachments),
                 automated=True,
             )
+
+    def _answered(self, tool: str, text: str) -> str:
+        return f"(Answered with {tool}: {line(text, limit=1000)})"
 
     def _placeholder(self, kind: str, text: str, referral: Json | None = None) -> MessageReceived:
         key = self._key(kind, text, _ref(referral or {}))

@@ -269,6 +269,8 @@ async def test_a_file_comes_with_the_token_and_must_be_the_announced_one(graph: 
         "http://localhost/x",
         "file:///etc/passwd",
         "//lookaside.fbsbx.com/x",
+        "https://lookaside.fbsbx.com:port/x",
+        "https://[lookaside.fbsbx.com/x",
         "",
     ],
 )
@@ -282,6 +284,20 @@ async def test_a_redirect_is_not_followed(graph: GraphSandbox, calls: Graph) -> 
     graph.faults.order("download", Fault(status=302, headers={"Location": "https://example.com/"}))
     with pytest.raises(TemporaryFailure):
         await whole(calls, (await calls.get(media.id))["url"])
+
+
+async def test_without_the_token_a_redirect_is_followed_to_metas_own_hosts(graph: GraphSandbox, calls: Graph) -> None:
+    media = graph.shared.media.add("x", "application/pdf", b"%PDF")
+    url = graph.shared.media.cdn(media)
+    graph.faults.order("cdn", Fault(status=302, headers={"Location": url}))
+    assert await whole(calls, url, token=False) == b"%PDF"
+    for elsewhere in ("https://example.com/x", "//example.com/x", "/x", "file:///etc/passwd"):
+        graph.faults.order("cdn", Fault(status=302, headers={"Location": elsewhere}))
+        with pytest.raises(PermanentFailure, match="which is not WhatsApp's"):
+            await whole(calls, url, token=False)
+    graph.faults.stand("cdn", Fault(status=302, headers={"Location": url}))
+    with pytest.raises(TemporaryFailure, match="302"):
+        await whole(calls, url, token=False)
 
 
 async def test_a_file_that_is_gone_is_gone(graph: GraphSandbox, calls: Graph) -> None:

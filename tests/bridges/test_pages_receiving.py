@@ -17,6 +17,7 @@ from bridges._meta import pages
 from core.contracts.bridge import (
     ChoiceMade,
     MessageDeleted,
+    MessageEdited,
     MessageReceived,
     OptOut,
     Proof,
@@ -295,19 +296,62 @@ async def test_our_own_echoes_are_not_shown_and_those_of_others_are(account: Acc
     assert {one.sender.external_id for one in account.core.events if isinstance(one, MessageReceived)} == {account.user}
 
 
-async def test_an_echo_without_our_mark_is_known_after_a_restart_and_before_the_answer(account: Account) -> None:
+async def test_an_echo_without_our_mark_is_known_after_a_restart(account: Account) -> None:
     account.page.echoes_metadata = False
     account.page.delivery.hold()
     await account.core.send(outbound(account.ada, "Before the restart"))
     account.rebuilt()
     account.page.delivery.release()
-    await account.graph.idle()
-    # The answer to the send comes after the echo.
-    account.graph.faults.order("messages", Fault(delay=0.0))
-    slow = asyncio.create_task(account.bridge.send(outbound(account.ada, "At once", key="k2")))
-    await slow
     await account.settled()
     assert texts(account) == ["Hello"]
+
+
+def by_the_business(account: Account, **body: Any) -> bytes:
+    event = {"sender": {"id": account.page.id}, "recipient": {"id": account.user}, "timestamp": 1_790_000_000_000}
+    entry = {"id": account.page.id, "messaging": [event | body]}
+    return json.dumps({"object": account.page.delivery.object, "entry": [entry]}).encode()
+
+
+async def test_an_echo_that_comes_before_the_answer_waits_for_it(account: Account) -> None:
+    echo = by_the_business(account, message={"mid": "m_1", "is_echo": True, "text": "x"})
+    sent = account.bridge._sent
+    with sent.sending(account.user):
+        reading = asyncio.create_task(account.bridge.parse(echo))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not reading.done()
+        sent.note(account.user, "m_1")
+    assert await reading == []
+
+
+async def test_an_echo_does_not_wait_for_ever(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridges._meta.sent._PATIENCE_S", 0.05)
+    echo = by_the_business(account, message={"mid": "m_1", "is_echo": True, "text": "x"})
+    with account.bridge._sent.sending(account.user):
+        (event,) = await account.bridge.parse(echo)
+    assert isinstance(event, MessageReceived)
+
+
+async def test_what_the_business_does_is_never_taken_for_hers(account: Account) -> None:
+    """Echoes may lack their flag; edits and reactions have none."""
+    (unflagged,) = await account.bridge.parse(by_the_business(account, message={"mid": "m_1", "text": "By hand"}))
+    assert isinstance(unflagged, MessageReceived)
+    assert plain(unflagged.content.body).startswith("(Answered with ")
+    edit = {"mid": "m_1", "text": "By hand, too", "num_edit": 1}
+    (edited,) = await account.bridge.parse(by_the_business(account, message_edit=edit))
+    assert isinstance(edited, MessageEdited)
+    assert plain(edited.content.body) == "(Answered with another tool: By hand, too)"
+    reaction = {"mid": "m_1", "action": "react", "emoji": "👍"}
+    assert await account.bridge.parse(by_the_business(account, reaction=reaction)) == []
+
+
+async def test_files_of_other_tools_are_shown_too(account: Account) -> None:
+    media = account.page.file("lamp.png", "image/png", PNG)
+    attachments = [{"type": "image", "payload": {"url": account.graph.shared.media.cdn(media)}}]
+    message = {"mid": "m_1", "is_echo": True, "attachments": attachments}
+    (event,) = await account.bridge.parse(by_the_business(account, message=message))
+    assert isinstance(event, MessageReceived)
+    assert [one.name for one in event.content.attachments] == ["photo.png"]
 
 
 async def test_another_app_takes_over(account: Account) -> None:
