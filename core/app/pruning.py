@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from core.conversations import inbox, repository
+from core.identity import proofs
 from core.quarantine.repository import Quarantine
 from core.storage.errors import StorageError
 from core.storage.files import FileStore
@@ -22,11 +23,13 @@ log = structlog.get_logger(__name__)
 _INBOX_KEPT = timedelta(days=8)
 #: Settled quarantined events can be looked up this long.
 _QUARANTINE_KEPT = timedelta(days=30)
+#: What was asked and answered stands among the events; this is only what its links and codes were checked by.
+_PROOFS_KEPT = timedelta(days=30)
 _EVERY_SECONDS = 3600.0
 
 
 class Pruning:
-    """What has been taken in, what was settled in quarantine, and files that belong to no message."""
+    """What has been taken in, was settled in quarantine or asked long ago, and files that belong to no message."""
 
     def __init__(self, storage: Storage, quarantine: Quarantine, files: FileStore) -> None:
         self._storage = storage
@@ -47,6 +50,7 @@ class Pruning:
             pass
         while await self._storage.write(self._settled):
             pass
+        await self._storage.write(self._asked)
         await self._files.sweep(self._used)
 
     def _inbox(self, connection: Connection) -> int:
@@ -54,6 +58,9 @@ class Pruning:
 
     def _settled(self, connection: Connection) -> int:
         return self._quarantine.prune(connection, self._storage.now(connection) - _QUARANTINE_KEPT)
+
+    def _asked(self, connection: Connection) -> None:
+        proofs.prune(connection, self._storage.now(connection) - _PROOFS_KEPT)
 
     async def _used(self, sums: Collection[str]) -> Collection[str]:
         return await self._storage.read(partial(repository.files_in_use, sums=sums))

@@ -20,8 +20,14 @@ _CONTACT = select(contacts).where(contacts.c.id == bindparam("id"))
 #: Who stands for the person.
 _PERSON = func.coalesce(contacts.c.person_id, contacts.c.id)
 _PERSON_OF = select(_PERSON).where(contacts.c.id == bindparam("id"))
+_self = contacts.alias("self")
+_STANDING = select(func.coalesce(_self.c.person_id, _self.c.id)).where(_self.c.id == bindparam("id"))
 # Not FOR UPDATE, which would also wait for everybody who only refers to the contact.
-_LOCK = select(contacts.c.id).where(contacts.c.id == bindparam("id")).with_for_update(key_share=True)
+_LOCK = (
+    select(contacts.c.id, contacts.c.person_id)
+    .where(contacts.c.id == _STANDING.scalar_subquery())
+    .with_for_update(key_share=True, of=contacts)
+)
 _NEXT_CURSOR = (
     update(addresses)
     .where(addresses.c.id == bindparam("address"))
@@ -61,11 +67,11 @@ def lock(connection: Connection, contact_id: UUID) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
-    locked = None
-    # Whom we waited for may have linked her to somebody else.
-    while (wanted := person(connection, contact_id)) != locked:
-        connection.execute(_LOCK, {"id": wanted})
-        locked = wanted
+    while True:
+        locked = connection.execute(_LOCK, {"id": contact_id}).one()
+        # Whom we waited for may have linked her to somebody else, or split her off.
+        if locked.person_id is None and (locked.id == contact_id or person(connection, contact_id) == locked.id):
+            return
 
 
 def person(connection: Connection, contact_id: UUID) -> UUID:

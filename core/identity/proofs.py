@@ -16,7 +16,21 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, Integer, Row, String, Table, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from core.storage.base import Id, Moment, metadata
 
@@ -142,6 +156,11 @@ def count_of(connection: Connection, contact_ids: Any, since: datetime) -> int:
 def _count(connection: Connection, which: Any, since: datetime) -> int:
     query = select(func.count()).select_from(identity_proofs).where(which, identity_proofs.c.created_at > since)
     return int(connection.execute(query).scalar_one())
+
+
+def prune(connection: Connection, before: datetime) -> None:
+    """Forgets what ended that long ago."""
+    connection.execute(delete(identity_proofs).where(identity_proofs.c.expires_at < before))
 
 
 class Signer:
