@@ -51,12 +51,8 @@ def read(message: Json, title: str) -> Content:
     before = ["↪ Answers your story"] if story else []
     files = [_story(story)] if story else []
     lines: list[str] = []
-    attachments = list(message.get("attachments") or ())[:_MOST]
-    # A shared post comes twice: as a share, and as what it is.
-    if any(one["type"] in ("ig_post", "ig_reel", "ig_story") for one in attachments):
-        attachments = [one for one in attachments if one["type"] != "share"]
-    for attachment in attachments:
-        kind, payload = str(attachment["type"]), attachment.get("payload") or {}
+    for attachment in _attachments(message):
+        kind, payload = str(attachment.get("type") or "unknown"), attachment.get("payload") or {}
         url = str(payload.get("url") or attachment.get("url") or "")
         if kind in _FILES:
             files.append(_file(kind, url, title))
@@ -82,6 +78,16 @@ def described(message: Json, title: str) -> str:
     content = read(message, title)
     files = [one.name for one in content.attachments]
     return line(" ".join(filter(None, [plain(content.body), *files])), limit=1000)
+
+
+def _attachments(message: Json) -> list[Json]:
+    given = message.get("attachments") or []
+    # One alone may come without a list.
+    found: list[Json] = (given if isinstance(given, list) else [given])[:_MOST]
+    # A shared post comes twice: as a share, and as what it is.
+    if any(one.get("type") in ("ig_post", "ig_reel", "ig_story") for one in found):
+        found = [one for one in found if one.get("type") != "share"]
+    return found
 
 
 def _file(kind: str, url: str, title: str) -> Attachment:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 #: https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token: from 24 hours to 60 days old.
 RENEW_AFTER = timedelta(days=7)
+LASTS = timedelta(days=60)
 #: From here on an operator is told.
 WARN_BEFORE = timedelta(days=14)
 #: Another process may have renewed it.
@@ -32,7 +33,7 @@ class Tokens:
         self._fernet = Fernet(base64.urlsafe_b64encode(runtime.secret("access token")))
         #: Another token in the settings makes what was kept worthless.
         self._origin = hashlib.sha256(self._given.encode()).hexdigest()[:16]
-        self._token, self._ends = self._given, datetime.max.replace(tzinfo=UTC)
+        self._token, self._ends = self._given, runtime.now() + LASTS
         self._renewed = datetime.min.replace(tzinfo=UTC)
         self._read_at = datetime.min.replace(tzinfo=UTC)
 
@@ -53,6 +54,11 @@ class Tokens:
             return await self._refused(graph, problem)
         self._token, self._renewed = str(answer["access_token"]), now
         self._ends = now + timedelta(seconds=int(answer["expires_in"]))
+        await self._keep()
+        log.info("The access token was renewed", extra={"action": "token_renewed"})
+        return None
+
+    async def _keep(self) -> None:
         await self._runtime.memory.save(
             {
                 "of": self._origin,
@@ -61,8 +67,6 @@ class Tokens:
                 "ends": self._ends.isoformat(),
             }
         )
-        log.info("The access token was renewed", extra={"action": "token_renewed"})
-        return None
 
     async def _refused(self, graph: Graph, problem: AdapterError) -> str | None:
         """A token of less than a day cannot be renewed yet; whether that is all is seen when it is used."""
@@ -72,12 +76,15 @@ class Tokens:
             return f"Instagram's access token does not work. {worse}"
         if self._ends - self._runtime.now() > WARN_BEFORE:
             return None
-        return f"Instagram's access token ends on {self._ends:%d %B %Y} and could not be renewed. {problem}"
+        return f"Instagram's access token ends by {self._ends:%d %B %Y} and could not be renewed. {problem}"
 
     async def _read(self) -> None:
         kept = await self._runtime.memory.load()
         self._read_at = self._runtime.now()
         if kept.get("of") != self._origin:
+            # It was made by now; when, Meta does not say.
+            self._ends = self._read_at + LASTS
+            await self._keep()
             return
         try:
             self._token = self._fernet.decrypt(str(kept["token"])).decode()

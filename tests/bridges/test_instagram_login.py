@@ -102,9 +102,17 @@ async def test_a_token_that_will_end_is_told_two_weeks_before(account: Account, 
     clock.now += 10 * DAY
     sentence = await looks(account)
     assert sentence is not None
-    assert "ends on" in sentence
+    assert "ends by" in sentence
     account.graph.faults.clear()
     assert await looks(account) is None
+
+
+async def test_one_that_was_never_renewed_is_told_likewise(account: Account, clock: Clock) -> None:
+    account.graph.faults.stand("refresh", Fault(status=500))
+    assert await looks(account) is None
+    clock.now += 50 * DAY
+    account.rebuilt()
+    assert "ends by" in str(await looks(account))
 
 
 async def test_a_token_that_has_ended_is_told(account: Account, clock: Clock) -> None:

@@ -137,7 +137,9 @@ async def test_what_only_the_app_shows_is_never_nothing(account: Account) -> Non
     await account.page.customer_shares(account.user, "template", {"elements": [{"title": "Green lamp"}]})
     await account.page.customer_shares(account.user, "fallback", {"url": "https://example.com/a", "title": "A lamp"})
     await account.page.customer_shares(account.user, "image", {})
-    await account.core.arrived(6)
+    one_alone = {"mid": "m_1", "attachments": {"payload": None}}
+    account.page.tell({"message": one_alone}, user=account.user)
+    await account.core.arrived(7)
     title = account.spec.title
     assert texts(account)[1:] == [
         f"(Sent something that only {title} can show: a message)",
@@ -145,8 +147,9 @@ async def test_what_only_the_app_shows_is_never_nothing(account: Account) -> Non
         "🛍 Green lamp",
         "(Shared a link: A lamp)\nhttps://example.com/a",
         "",
+        f"(Sent something that only {title} can show: unknown)",
     ]
-    last = account.core.events[-1]
+    last = account.core.events[-2]
     assert isinstance(last, MessageReceived)
     assert last.content.attachments[0].problem
 
