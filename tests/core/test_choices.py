@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import update
 
 from core.contacts.models import addresses
+from core.contracts.content import CardLimits, Choice, Content, OfferedCard
 from core.contracts.errors import PermanentFailure
 from core.contracts.posts import Form
+from core.contracts.text import offer_to_json
 from core.conversations.models import messages
 from core.testing.fakes import EVERYTHING, FakeChannel, FakeCustomer, FakeMessage, FakeThread
 from tests.core.office import Office, buttons, open_office, said, until
@@ -191,3 +193,37 @@ async def test_a_retry_offers_the_same_again(tmp_path: Path) -> None:
         await office.tool.presses(office.bea, thread.ref, "retry", value)
         await channel.until(lambda: len(channel.shown(jane)) == 1)
         assert [one.label for one in channel.shown(jane)[0].sent.content.choices] == ["Red", "Blue"]
+
+
+@pytest.mark.parametrize("cards", [True, False])
+async def test_a_carousel_reaches_the_channel_as_cards_or_as_text(tmp_path: Path, cards: bool) -> None:
+    limits = CardLimits(most=10, title=80, text=80, buttons=3, with_text=True) if cards else None
+    channel = FakeChannel("wire", capabilities=replace(TEXT, cards=limits))
+    async with open_office(tmp_path, channel=channel, hold=0.7) as office:
+        jane = channel.customer("Jane")
+        thread = await office.opened(jane)
+        await office.tool.says(office.bea, thread.ref, "What we have:")
+        await office.handed_over()
+        carousel = tuple(
+            OfferedCard(title=name, choices=(Choice(value=name.lower(), label="Buy"),)) for name in ("Lamp", "Desk")
+        )
+        # No agent writes cards: this is what a bot will store.
+        values = {"offer": offer_to_json(Content(cards=carousel))}
+        change = update(messages).where(messages.c.direction == "out").values(**values)
+        await office.app.storage.write(lambda connection: connection.execute(change))
+        await office.app.storage.write(
+            lambda connection: connection.execute(update(addresses).values(offered_at=datetime.now(UTC)))
+        )
+        await channel.until(lambda: len(channel.shown(jane)) == 1)
+        sent = channel.shown(jane)[0].sent
+        assert sent.content.cards == (carousel if cards else ())
+        assert sent.text == (
+            "What we have:" if cards else "What we have:\n\nLamp\n\nDesk\n\n1. Lamp: Buy\n2. Desk: Buy"
+        )
+        await office.quiet()
+        if cards:
+            await channel.chooses(jane, channel.shown(jane)[0].id, "desk", "Buy")
+        else:
+            await channel.writes(jane, "2")
+        await until(lambda: said(thread)[-1].startswith("Desk: Buy"), "her choice")
+        assert [choice["value"] for choice in await chosen(office)] == ["desk"]
