@@ -106,6 +106,9 @@ class Linker:
         if goes_on is not None:
             self._go_on(connection, goes_on, ends, now)
         told = [goes_on] if goes_on else [one for one in latest if one is not None]
+        if keep is not None and keep not in {one.id for one in (*told, *open_ones)}:
+            # Decided or asked in a thread whose conversation is over.
+            told.append(repository.conversation(connection, keep))
         self._say(connection, link, told, now)
         if goes_on is not None and ends is not None:
             self._refer(connection, goes_on, ends, link)

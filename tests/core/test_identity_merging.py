@@ -219,6 +219,17 @@ async def test_whoever_has_it_keeps_it_and_one_that_sleeps_wakes(database_url: s
         assert await open_numbers(office) == [1001]
 
 
+async def test_merged_from_a_thread_that_is_over_it_is_said_there_too(database_url: str, tmp_path: Path) -> None:
+    async with identity_office(tmp_path, database_url) as (office, channels):
+        _, first, _, second = await _two(office, channels)
+        await office.tool.presses(office.bea, first.ref, "resolve")
+        await until(lambda: "Resolved" in card(first), "the end of it")
+        await _merged(office, first, number="1002", reason="Afterwards")
+        for thread in (first, second):
+            assert "Afterwards" in said_by_us(thread)
+        assert await open_numbers(office) == [1002]
+
+
 async def test_a_closed_conversation_joins_the_history(database_url: str, tmp_path: Path) -> None:
     async with identity_office(tmp_path, database_url) as (office, channels):
         jane, first, _, second = await _two(office, channels)
