@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bridges._meta.page_content import HOSTS, described, read
@@ -26,6 +26,7 @@ from core.contracts.bridge import (
     ReadUpTo,
     Sender,
     StatusChanged,
+    WindowChanged,
 )
 from core.contracts.content import Content
 from core.contracts.text import from_plain, line, normalise, safe_url
@@ -48,6 +49,8 @@ _REACTIONS = {
     "like": "👍",
     "dislike": "👎",
 }
+#: https://developers.facebook.com/docs/messenger-platform/policy/policy-overview#standard_messaging
+REPLY_WINDOW = timedelta(hours=24)
 _LAST_RECEIPTS = 20
 _LONGEST_ID = 300
 _ANSWERED = "another app, such as Meta's AI; a reply takes over"
@@ -138,6 +141,7 @@ class _Reader:
                 yield from self._postback(postback)
             case {"referral": dict(referral)}:
                 yield self._referred(referral)
+                yield self._opened()
             case {"optin": dict(optin)}:
                 yield self._opted_in(optin)
             case {"pass_thread_control": _}:
@@ -184,6 +188,8 @@ class _Reader:
                 # What another app answers is not answered by ours.
                 automated=self._standby,
             )
+            if self._standby:
+                yield self._opened()
 
     def _postback(self, postback: Json) -> Iterator[Event]:
         referral = postback.get("referral") or {}
@@ -206,6 +212,12 @@ class _Reader:
         """She followed a link or an ad, and has written nothing yet."""
         facts = "; ".join(f"{label.lower()}: {value}" for label, value in _facts(referral).items())
         return self._placeholder("referral", f"(Opened the chat; {facts}.)", referral)
+
+    def _opened(self) -> WindowChanged:
+        """She did what lets us answer, other than by a message to us: she came by a link, or wrote to another app."""
+        return WindowChanged(
+            event_id=self._key("window"), at=self._at, sender_id=self._customer, until=self._at + REPLY_WINDOW
+        )
 
     def _opted_in(self, optin: Json) -> Event:
         status = str(optin.get("notification_messages_status") or "")

@@ -30,7 +30,7 @@ from core.contracts.text import cut
 
 Json = Mapping[str, Any]
 
-REPLY_WINDOW, HUMAN_WINDOW = timedelta(hours=24), timedelta(days=7)
+HUMAN_WINDOW = timedelta(days=7)
 #: Meta waits five seconds for the answer to its call, of which profiles may take these.
 PROFILES_S = 1.5
 MOST_PROFILES = 50

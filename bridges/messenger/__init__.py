@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridges._meta.page_compose import CARDS, MAX_LABEL, MAX_QUICK_REPLIES
-from bridges._meta.pages import HUMAN_WINDOW, REPLY_WINDOW
+from bridges._meta.page_events import REPLY_WINDOW
+from bridges._meta.pages import HUMAN_WINDOW
 from bridges._meta.webhooks import LARGEST_BODY
 from bridges.messenger.bridge import MAX_TEXT, MessengerBridge, MessengerSettings
 from core.contracts.bridge import BridgeSpec

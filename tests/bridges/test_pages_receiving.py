@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.contracts.bridge import (
     Proof,
     ReachabilityChanged,
     ReactionChanged,
+    WindowChanged,
 )
 from core.contracts.content import Choice, Content, MediaKind
 from core.contracts.errors import PermanentFailure, RequestRejected
@@ -373,6 +375,9 @@ async def test_another_app_takes_over(account: Account) -> None:
     assert isinstance(hers, MessageReceived)
     assert hers.automated, "what another app answers is not answered by ours"
     assert "Answered by" in hers.sender.facts
+    opened = await account.event(WindowChanged)
+    assert opened.sender_id == account.user
+    assert opened.until == hers.at + timedelta(hours=24), "she wrote, so we may answer"
 
 
 async def test_a_button_pressed_while_another_app_answers_has_its_label(account: Account) -> None:
