@@ -73,7 +73,7 @@ async def events(body: Json, account: Account) -> AsyncIterator[Event]:
     for entry in body["entry"]:
         if str(entry.get("id")) not in account.ids:
             log.warning(
-                "Something for another account came here; give that account a callback URL of its own",
+                "Something for another account came here; give that account an app of its own",
                 extra={"action": "other_account"},
             )
             continue
@@ -88,7 +88,10 @@ async def events(body: Json, account: Account) -> AsyncIterator[Event]:
 
 def customer_of(event: Json, ids: Collection[str]) -> str:
     """Who it is about: the one of the two who is not the business."""
-    people = [(event.get(one) or {}).get("id") for one in ("sender", "recipient")]
+    message = event.get("message")
+    # The business may go by another id than we know in what it wrote itself.
+    echo = isinstance(message, dict) and message.get("is_echo")
+    people = [(event.get(one) or {}).get("id") for one in (("recipient",) if echo else ("sender", "recipient"))]
     return next((_id(one) for one in people if one and str(one) not in ids), "")
 
 

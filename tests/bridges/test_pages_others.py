@@ -115,6 +115,14 @@ async def test_what_the_business_does_is_never_taken_for_hers(account: Account) 
     assert await account.bridge.parse(by_the_business(account, reaction=reaction)) == []
 
 
+async def test_an_echo_is_about_whom_it_was_written_to(account: Account) -> None:
+    """Whatever the business is called in it."""
+    message = {"mid": "m_1", "is_echo": True, "text": "By hand"}
+    (event,) = await account.bridge.parse(by_the_business(account, sender={"id": "4711"}, message=message))
+    assert isinstance(event, MessageReceived)
+    assert event.sender.external_id == account.user
+
+
 async def test_files_of_other_tools_are_shown_too(account: Account) -> None:
     media = account.page.file("lamp.png", "image/png", PNG)
     attachments = [{"type": "image", "payload": {"url": account.graph.shared.media.cdn(media)}}]
