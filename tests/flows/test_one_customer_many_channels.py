@@ -1,10 +1,11 @@
-"""A customer begins in web chat, proves her mail address, and goes on by Telegram and mail: one thread, all the way."""
+"""A customer begins in web chat, proves her mail address, and goes on by phone and mail: one thread, all the way."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
@@ -104,8 +105,48 @@ async def _confirms(letter: str) -> None:
             assert (page.status, "Thank you" in await page.text()) == (200, True)
 
 
-async def test_one_customer_on_many_channels(set_stage: Opens, any_database: str) -> None:
-    channels = ("webchat", "telegram", "email")
+class TelegramPhone:
+    title = "Telegram"
+
+    def __init__(self, stage: Stage) -> None:
+        self._telegram = stage.telegram
+        self._user = stage.telegram.add_customer("Jane")
+
+    async def opens(self, invitation: str) -> None:
+        [token] = re.findall(r"https://t\.me/\w+\?start=([\w-]+)", invitation)
+        await self._telegram.customer_starts(self._user, token)
+
+    async def writes(self, text: str) -> None:
+        await self._telegram.customer_writes(self._user, text)
+
+    def texts(self) -> list[str]:
+        return [bubble.text for bubble in self._telegram.chat(self._user) if bubble.from_bot]
+
+
+class WhatsAppPhone:
+    title = "WhatsApp"
+
+    def __init__(self, stage: Stage) -> None:
+        self._app = stage.graph.whatsapp
+        self._user = self._app.add_customer("Jane", username="jane", phone="+4915110000001")
+
+    async def opens(self, invitation: str) -> None:
+        """The app opens with the words of the link; she sends them as they are."""
+        [words] = re.findall(r"https://wa\.me/\d+\?text=(\S+)", invitation)
+        await self._app.customer_writes(self._user, unquote(words))
+
+    async def writes(self, text: str) -> None:
+        await self._app.customer_writes(self._user, text)
+
+    def texts(self) -> list[str]:
+        return [bubble.text for bubble in self._app.chat(self._user) if bubble.ours]
+
+
+@pytest.mark.parametrize("kind", [TelegramPhone, WhatsAppPhone], ids=lambda kind: kind.title)
+async def test_one_customer_on_many_channels(
+    set_stage: Opens, any_database: str, kind: type[TelegramPhone] | type[WhatsAppPhone]
+) -> None:
+    channels = ("webchat", "email", kind.title.lower())
     options = {"channels": channels, "teams": True, "rooms": BOTH, "database": any_database}
     async with set_stage(**options) as stage:
         await reading_teams.installed(stage)
@@ -126,18 +167,17 @@ async def test_one_customer_on_many_channels(set_stage: Opens, any_database: str
             await sides.stand("she confirmed the link that was sent to")
             await sides.cards_say(f"Email {MAIL} (verified)")
 
-            # She goes on by Telegram, by an invitation that Omar sends from Teams.
-            await sides.chooses(sides.teams, "Ask to verify", "Telegram")
-            invited = await jane.until(lambda: next((one for one in jane.texts(mine=False) if "t.me" in one), None))
-            telegram = TelegramCustomer(stage.telegram, "Jane")
-            [token] = re.findall(r"https://t\.me/\w+\?start=([\w-]+)", invited)
-            await stage.telegram.customer_starts(telegram.user, token)
+            # She goes on by phone, by an invitation that Omar sends from Teams.
+            await sides.chooses(sides.teams, "Ask to verify", kind.title)
+            await jane.until(lambda: any("https://" in one for one in jane.texts(mine=False)))
+            phone = kind(stage)
+            await phone.opens(jane.texts(mine=False)[0])
             await sides.stand("she followed the invitation")
-            await sides.stand("Jane continued by Telegram")
-            await telegram.writes("I am on the train now")
+            await sides.stand(f"Jane continued by {kind.title}")
+            await phone.writes("I am on the train now")
             await sides.stand("I am on the train now")
             await sides.says(sides.teams, "We send you a new one")
-            await until(lambda: "We send you a new one" in telegram.texts(), "the answer, on Telegram")
+            await until(lambda: "We send you a new one" in phone.texts(), "the answer, on the phone")
 
             # And by mail, in a letter of its own.
             await mail.writes("Here is my new postal address")
@@ -159,7 +199,7 @@ async def test_one_customer_on_many_channels(set_stage: Opens, any_database: str
                     shown = "\n".join(post.text for post in other.posts(office))
                     assert "4711" not in shown
                     assert "#1001" not in shown
-                    assert "Telegram" not in other.posts(office)[0].text
+                    assert kind.title not in other.posts(office)[0].text
                 await sides.says(sides.slack, "For Jane alone")
                 await until(lambda: any("For Jane alone" in one for one in mail.texts()), "one more mail")
                 await sides.quiet()
@@ -169,7 +209,7 @@ async def test_one_customer_on_many_channels(set_stage: Opens, any_database: str
             assert await _count(stage) == (2, 2)
             # Her browser has what was said there and nothing of what she said elsewhere.
             assert len(jane.texts()) == 2
-            assert telegram.texts() == ["We send you a new one"]
+            assert phone.texts() == ["We send you a new one"]
             # One thread each for Jane and Mallory, with everything in it once.
             assert len(reading.threads(stage)) == len(reading_teams.threads(stage)) == 2
             for office in sides.offices:
