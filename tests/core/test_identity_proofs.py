@@ -15,6 +15,7 @@ from sqlalchemy import update
 from core.contacts.models import addresses
 from core.conversations.events import events
 from core.identity.proofs import LASTS, ProofKind, identity_proofs
+from core.settings.models import ReplyMode, RouteSettings
 from core.testing.fakes import FakeChannel, FakeCustomer, FakeThread
 from tests.core.identities import (
     CLAIMS_MAIL,
@@ -30,7 +31,7 @@ from tests.core.identities import (
     persons,
     said_by_us,
 )
-from tests.core.office import Office, said, until
+from tests.core.office import SHOP, SUPPORT, Office, said, until
 
 LINK, CODE, INVITATION = f"link|letters|mailto:{MAIL}", f"code|texts|tel:{NUMBER}", "invitation|chatter|"
 
@@ -276,7 +277,16 @@ async def test_without_a_public_address_no_link_is_offered(database_url: str, tm
         assert await office.rows(identity_proofs) == []
 
 
-async def test_guests_and_quiet_rooms_ask_nothing(database_url: str, tmp_path: Path) -> None:
+async def test_from_a_room_for_information_nobody_is_asked(database_url: str, tmp_path: Path) -> None:
+    quiet = RouteSettings(name="quiet", rooms=(f"{SHOP}/{SUPPORT.room}",), reply_mode=ReplyMode.NONE)
+    async with identity_office(tmp_path, database_url, routes=(quiet,)) as (office, channels):
+        thread = await office.opened(channels.wire.customer("Jane", **CLAIMS_MAIL))
+        await _asked(office, thread, INVITATION)
+        await until(lambda: "this room is for information" in "\n".join(office.whispered()), "the refusal")
+        assert await office.rows(identity_proofs) == []
+
+
+async def test_guests_ask_nothing(database_url: str, tmp_path: Path) -> None:
     async with identity_office(tmp_path, database_url) as (office, channels):
         thread = await office.opened(channels.wire.customer("Jane", **CLAIMS_MAIL))
         await office.tool.presses(office.guest, thread.ref, "verify", fields=[("way", LINK)])
