@@ -19,12 +19,14 @@ from sandbox.stage import SUPPORT, Options, Stage
 HOLD_SECONDS = 0.4
 #: Every conversation is shown in both workspaces, so that it can be answered in either.
 ROOMS = ("shop/#support", "care/#customers")
+#: Every one that has a phone, a window or a mail program on the page.
+CHANNELS = ("webchat", "telegram", "whatsapp", "sms", "messenger", "instagram", "line", "email")
 
 
 async def run(*, play: bool, as_json: bool, port: int) -> int:
     """Serves the page until interrupted, or plays the script; the exit code."""
     with tempfile.TemporaryDirectory(prefix="threadbridge-demo-") as folder:
-        options = Options(hold_seconds=HOLD_SECONDS, teams=True, rooms=ROOMS, extra=ROUTES)
+        options = Options(hold_seconds=HOLD_SECONDS, channels=CHANNELS, teams=True, rooms=ROOMS, extra=ROUTES)
         async with Stage(Path(folder), options) as stage:
             if play:
                 return await play_script(stage, as_json=as_json)
@@ -47,6 +49,10 @@ async def _serve(stage: Stage, port: int) -> int:
         teams_agents=[stage.care_bea, stage.care_omar],
         teams_rooms=[stage.customers, stage.care_vip],
         phones=[tariq],
+        graph=stage.graph,
+        twilio=stage.twilio,
+        line=stage.line,
+        people=_people(stage),
         correspondents=[emma],
         support_address=SUPPORT,
         port=port if _is_free(port) else 0,
@@ -56,11 +62,20 @@ async def _serve(stage: Stage, port: int) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with page:
         console.print(f"\n  Threadbridge runs: [bold link={page.url}]{page.url}[/]\n")
-        console.print(
-            "  Write as the customer on the left; answer in Slack or Teams on the right. Ctrl+C ends it.\n"
-        )
+        console.print("  Write as the customer on the left; answer in Slack or Teams on the right. Ctrl+C ends it.\n")
         await stop.wait()
     return 0
+
+
+def _people(stage: Stage) -> dict[str, list[str]]:
+    """Somebody with a phone on each of the other channels."""
+    return {
+        "whatsapp": [stage.graph.whatsapp.add_customer("Amara Okafor", username="amara", phone="+4915110000077")],
+        "sms": [stage.twilio.add_customer("Sam Rivera", "+12025550177", city="Washington", state="DC", country="US")],
+        "messenger": [stage.graph.messenger.add_customer("Lucía Fernández")],
+        "instagram": [stage.graph.instagram.add_customer("Noor Haddad", username="noor.h")],
+        "line": [stage.line.add_customer("Haruka Sato", language="ja")],
+    }
 
 
 def _is_free(port: int) -> bool:

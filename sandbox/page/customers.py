@@ -1,95 +1,31 @@
-"""What a visitor does as a customer, on the phone and in the mail program."""
+"""What a visitor does as a customer in the mail program."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 from sandbox.mail import MailSandbox
 from sandbox.page.uploads import Asked, BadRequest
-from sandbox.telegram import TelegramSandbox
 
 Json = dict[str, Any]
 Verb = Callable[[Asked], Awaitable[Any]]
-Kind = Literal["photo", "document", "voice", "video", "audio", "sticker", "location", "contact"]
 LONGEST_SUBJECT = 500
 #: Message ids named in References: enough for any thread, and below the limit of a header.
 MOST_REFERENCES = 30
 
 
-class CustomerGestures:
-    """One verb for each thing a customer can do."""
+class MailGestures:
+    """Those who have a mail program here."""
 
-    def __init__(
-        self, telegram: TelegramSandbox, mail: MailSandbox, correspondents: Sequence[tuple[str, str]], support: str
-    ) -> None:
-        self._telegram = telegram
+    def __init__(self, mail: MailSandbox, correspondents: Sequence[tuple[str, str]], support: str) -> None:
         self._mail = mail
         self._names = {address: name for name, address in correspondents}
         self._support = support
 
     def verbs(self) -> Mapping[str, Verb]:
         """By name."""
-        return {
-            "telegram.start": self._start,
-            "telegram.write": self._write,
-            "telegram.send": self._send,
-            "telegram.edit": self._edit,
-            "telegram.delete": self._delete,
-            "telegram.react": self._react,
-            "telegram.press": self._press,
-            "mail.write": self._mail_write,
-        }
-
-    def _user(self, asked: Asked) -> int:
-        if not asked.who.isdecimal():
-            raise BadRequest(f"{asked.who or 'Nobody'} has no phone here")
-        return int(asked.who[:20])
-
-    async def _start(self, asked: Asked) -> Json:
-        return {"message_id": await self._telegram.customer_starts(self._user(asked), asked.text("payload", ""))}
-
-    async def _write(self, asked: Asked) -> Json:
-        user, reply_to = self._user(asked), asked.optional_number("reply_to")
-        return {"message_id": await self._telegram.customer_writes(user, asked.text("text"), reply_to=reply_to)}
-
-    async def _send(self, asked: Asked) -> Json:
-        kind = asked.text("kind")
-        if kind not in get_args(Kind):
-            raise BadRequest(f"A phone sends no {kind}")
-        user = self._user(asked)
-        reply_to, caption = asked.optional_number("reply_to"), asked.optional("caption")
-        if kind in ("location", "contact"):
-            sent = await self._telegram.customer_sends(user, cast(Kind, kind), reply_to=reply_to)
-            return {"message_id": sent}
-        if not asked.files:
-            raise BadRequest("Choose a file first")
-        album = self._telegram.album() if len(asked.files) > 1 else None
-        sent = 0
-        for number, file in enumerate(asked.files):
-            sent = await self._telegram.customer_sends(
-                user,
-                cast(Kind, kind),
-                file.name,
-                file.mime,
-                file.data,
-                caption=caption if number == 0 else None,
-                media_group_id=album,
-                reply_to=reply_to if number == 0 else None,
-            )
-        return {"message_id": sent}
-
-    async def _edit(self, asked: Asked) -> None:
-        await self._telegram.customer_edits(self._user(asked), asked.number("message_id"), asked.text("text"))
-
-    async def _delete(self, asked: Asked) -> None:
-        await self._telegram.customer_deletes(self._user(asked), asked.number("message_id"))
-
-    async def _react(self, asked: Asked) -> None:
-        await self._telegram.customer_reacts(self._user(asked), asked.number("message_id"), asked.optional("emoji"))
-
-    async def _press(self, asked: Asked) -> None:
-        await self._telegram.customer_presses(self._user(asked), asked.number("message_id"), asked.text("data"))
+        return {"mail.write": self._mail_write}
 
     async def _mail_write(self, asked: Asked) -> Json:
         if asked.who not in self._names:

@@ -7,9 +7,10 @@ from urllib.parse import quote
 from aiohttp import web
 
 from sandbox.mail import MailSandbox
+from sandbox.page.phones import Phones
+from sandbox.page.uploads import BadRequest
 from sandbox.slack import SlackSandbox
 from sandbox.teams import TeamsSandbox
-from sandbox.telegram import TelegramSandbox
 
 #: What a browser may show in place. Everything else is downloaded, SVG and PDF too: they can hold scripts.
 SHOWN = {
@@ -28,17 +29,15 @@ _SIGNATURES = (
 class FileContents:
     """The addresses under `/file/`."""
 
-    def __init__(
-        self, slack: SlackSandbox, telegram: TelegramSandbox, mail: MailSandbox, teams: TeamsSandbox | None
-    ) -> None:
-        self._slack, self._telegram, self._mail, self._teams = slack, telegram, mail, teams
+    def __init__(self, slack: SlackSandbox, phones: Phones, mail: MailSandbox, teams: TeamsSandbox | None) -> None:
+        self._slack, self._phones, self._mail, self._teams = slack, phones, mail, teams
 
     def routes(self) -> list[web.RouteDef]:
         """Where they are."""
         return [
             web.get("/file/slack/{id}", self._slack_file),
             web.get("/file/teams/{id}", self._teams_file),
-            web.get("/file/telegram/{path:.+}", self._telegram_file),
+            web.get("/file/phone", self._phone_file),
             web.get("/file/mail/{address}/{folder}/{uid:\\d{1,9}}/{number:\\d{1,3}}", self._attachment),
         ]
 
@@ -55,11 +54,19 @@ class FileContents:
             raise web.HTTPNotFound(text="There is no such file")
         return _answer(file.name, file.mime, file.content)
 
-    async def _telegram_file(self, request: web.Request) -> web.Response:
-        file = self._telegram.world.files.by_path(request.match_info["path"])
-        if file is None:
+    async def _phone_file(self, request: web.Request) -> web.Response:
+        asked = request.query
+        number = asked.get("number", "")
+        if not number.isdecimal() or len(number) > 3:
             raise web.HTTPNotFound(text="There is no such file")
-        return _answer(file.name or file.path.rpartition("/")[2], file.mime, file.data)
+        try:
+            found = await self._phones.file(asked.get("channel", ""), asked.get("message", ""), int(number))
+        except (BadRequest, ValueError) as error:
+            # A phone that cannot show a file says why.
+            raise web.HTTPNotFound(text=str(error)) from None
+        if found is None:
+            raise web.HTTPNotFound(text="There is no such file")
+        return _answer(*found)
 
     async def _attachment(self, request: web.Request) -> web.Response:
         where = request.match_info

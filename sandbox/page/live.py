@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
+from sandbox.graph import GraphSandbox
+from sandbox.line import LineSandbox
 from sandbox.mail import MailSandbox
+from sandbox.page.phones import Phones
 from sandbox.slack import SlackSandbox
 from sandbox.teams import TeamsSandbox
 from sandbox.telegram import TelegramSandbox
 from sandbox.telegram.watching import Watches
+from sandbox.twilio import TwilioSandbox
 
 Json = dict[str, Any]
 #: Seconds between signs of life, by which a page that went away is noticed.
@@ -33,8 +37,21 @@ class Live:
         mail: MailSandbox,
         teams: TeamsSandbox | None,
         describe: Callable[[], Json],
+        phones: Phones,
+        *,
+        graph: GraphSandbox | None = None,
+        twilio: TwilioSandbox | None = None,
+        line: LineSandbox | None = None,
     ) -> None:
         self._slack, self._telegram, self._mail, self._teams = slack, telegram, mail, teams
+        self._phones = phones
+        # What stands behind the other phones, and which.
+        behind: tuple[tuple[GraphSandbox | TwilioSandbox | LineSandbox | None, tuple[str, ...]], ...] = (
+            (graph, ("whatsapp", "messenger", "instagram")),
+            (twilio, ("sms",)),
+            (line, ("line",)),
+        )
+        self._behind = [(vendor, channels) for vendor, channels in behind if vendor is not None]
         self._describe = describe
         self._own = Watches()
         self._streams: set[asyncio.Queue[Json | None]] = set()
@@ -63,11 +80,14 @@ class Live:
         watched: dict[str, AsyncIterator[Json]] = {
             "slack": self._slack.watch(),
             **({"teams": self._teams.watch()} if self._teams else {}),
-            "telegram": telegram,
             "mail": mail,
             "page": own,
         }
         tasks = [asyncio.create_task(_pump(source, watch, changes)) for source, watch in watched.items()]
+        tasks.append(asyncio.create_task(self._phones.pump(telegram, changes, "telegram")))
+        for vendor, channels in self._behind:
+            watch = vendor.whatsapp.watch() if isinstance(vendor, GraphSandbox) else vendor.watch()
+            tasks.append(asyncio.create_task(self._phones.pump(cast(AsyncIterator[Json], watch), changes, *channels)))
         self._streams.add(changes)
         try:
             await response.write(b"retry: 1000\n\n" + _event([self._picture()]))
@@ -107,7 +127,7 @@ class Live:
             "type": "picture",
             "slack": self._slack.snapshot(),
             "teams": self._teams.snapshot() if self._teams else None,
-            "telegram": self._telegram.snapshot(),
+            "phones": self._phones.snapshot(),
             "mail": self._mail.snapshot(),
             "page": self._describe(),
         }

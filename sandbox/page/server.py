@@ -13,19 +13,31 @@ from aiohttp import web
 from yarl import URL
 
 from plugins.slack.manifest import data as manifest_data
+from sandbox.graph import GraphSandbox
+from sandbox.graph.wire import NotPossible as NotPossibleAtMeta
+from sandbox.line import LineSandbox
 from sandbox.mail import MailSandbox
 from sandbox.page.agents import AgentGestures
-from sandbox.page.customers import CustomerGestures
+from sandbox.page.customers import MailGestures
 from sandbox.page.faults import Switchboard
 from sandbox.page.files import FileContents
 from sandbox.page.live import Live
+from sandbox.page.phone_apps import (
+    InstagramPhone,
+    LinePhone,
+    MessengerPhone,
+    SmsPhone,
+    WhatsAppPhone,
+)
+from sandbox.page.phone_telegram import TelegramPhone
+from sandbox.page.phones import Phone, Phones
 from sandbox.page.teams import TeamsGestures, described
 from sandbox.page.uploads import LARGEST_FILE, LARGEST_REQUEST, Asked, BadRequest, read
 from sandbox.slack import NotPossible, SlackSandbox
 from sandbox.teams import NotPossible as NotPossibleInTeams
 from sandbox.teams import TeamsSandbox
 from sandbox.telegram import TelegramSandbox
-from sandbox.telegram.reactions import REACTIONS
+from sandbox.twilio import TwilioSandbox
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +67,10 @@ class Page:
         teams: TeamsSandbox | None = None,
         teams_agents: Sequence[str] = (),
         teams_rooms: Sequence[str] = (),
+        graph: GraphSandbox | None = None,
+        twilio: TwilioSandbox | None = None,
+        line: LineSandbox | None = None,
+        people: Mapping[str, Sequence[str]] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -64,6 +80,8 @@ class Page:
         Telegram customers; `correspondents` are (name, mail address); `shortcuts` are (title, callback id) of message
         shortcuts, by default those of the manifest. With `teams` a second workspace stands beside Slack's;
         `teams_agents` are Teams user ids, `teams_rooms` its channel ids, in the order of their Slack twins.
+        `people` are the customers of the other channels with a phone, by channel: ids of `graph` for "whatsapp",
+        "messenger" and "instagram", of `line` for "line", numbers of `twilio` for "sms".
         """
         if host not in _LOOPBACK:
             raise ValueError(f"The page is served on loopback only, not on {host!r}")
@@ -80,11 +98,15 @@ class Page:
         self._switchboard = Switchboard(
             slack, telegram, mail, teams, rooms=self._rooms, phones=self._phones, teams_rooms=self._teams_rooms
         )
-        self._live = Live(slack, telegram, mail, teams, self._described)
-        self._files = FileContents(slack, telegram, mail, teams)
+        made: list[Phone] = [TelegramPhone(telegram, self._phones)]
+        made += _more_phones(people or {}, graph, twilio, line)
+        held = Phones(made)
+        self._live = Live(slack, telegram, mail, teams, self._described, held, graph=graph, twilio=twilio, line=line)
+        self._files = FileContents(slack, held, mail, teams)
         self._verbs: Mapping[str, Callable[[Asked], Awaitable[Any]]] = {
             **AgentGestures(slack, self._agents).verbs(),
-            **CustomerGestures(telegram, mail, self._correspondents, support_address).verbs(),
+            **MailGestures(mail, self._correspondents, support_address).verbs(),
+            **held.verbs(),
             **(TeamsGestures(teams, self._teams_agents).verbs() if teams else {}),
             "fault.turn": self._turn,
         }
@@ -202,7 +224,7 @@ class Page:
             result = await verb(asked)
         except BadRequest as error:
             return _refusal(400, str(error))
-        except (NotPossible, NotPossibleInTeams, ValueError) as error:
+        except (NotPossible, NotPossibleInTeams, NotPossibleAtMeta, ValueError) as error:
             return _refusal(409, str(error))
         except KeyError as error:
             return _refusal(409, str(error.args[0]) if error.args else "That is not there any more")
@@ -220,7 +242,6 @@ class Page:
         return {
             "agents": list(self._agents[:2]),
             "rooms": list(self._rooms),
-            "phones": list(self._phones),
             "correspondents": [{"name": name, "address": address} for name, address in self._correspondents],
             "support_address": self._support,
             "shortcuts": [{"title": title, "callback_id": callback_id} for title, callback_id in self._shortcuts],
@@ -228,9 +249,29 @@ class Page:
             "teams": described(self._teams_agents, self._teams_rooms) if self._teams else None,
             "faults": {"offered": self._switchboard.offered(), "on": self._switchboard.on},
             "slack_url": self._slack.url,
-            "reactions": sorted(REACTIONS),
             "largest_file": LARGEST_FILE,
         }
+
+
+def _more_phones(
+    people: Mapping[str, Sequence[str]],
+    graph: GraphSandbox | None,
+    twilio: TwilioSandbox | None,
+    line: LineSandbox | None,
+) -> list[Phone]:
+    """In the order of their tabs."""
+    made: list[Phone] = []
+    if graph is not None and "whatsapp" in people:
+        made.append(WhatsAppPhone(graph.whatsapp, people["whatsapp"]))
+    if twilio is not None and "sms" in people:
+        made.append(SmsPhone(twilio, people["sms"]))
+    if graph is not None and "messenger" in people:
+        made.append(MessengerPhone(graph.messenger, people["messenger"]))
+    if graph is not None and "instagram" in people:
+        made.append(InstagramPhone(graph.instagram, people["instagram"]))
+    if line is not None and "line" in people:
+        made.append(LinePhone(line, people["line"]))
+    return made
 
 
 def _refusal(status: int, sentence: str) -> web.Response:

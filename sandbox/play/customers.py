@@ -17,7 +17,7 @@ class Customer(ABC):
     channel: str
     #: As the thread names her.
     name: str
-    edits = deletes = reacts = sees_reactions = sees_edits = sees_deletes = True
+    edits = deletes = reacts = sees_reactions = sees_edits = sees_deletes = names_files = True
 
     @abstractmethod
     async def writes(self, text: str, *, quoting: str = "") -> str:
@@ -42,6 +42,10 @@ class Customer(ABC):
     @abstractmethod
     def files(self) -> list[str]:
         """Names of the files that agents sent her."""
+
+    def has_file(self, name: str, mime: str) -> bool:
+        """Whether she has a file of the agents, by what her channel says of it."""
+        return name in self.files()
 
     @abstractmethod
     def reactions(self) -> list[str]:

@@ -16,6 +16,7 @@ from rich.table import Table
 from sandbox.play.agents import Agent, SlackAgent, TeamsAgent
 from sandbox.play.customers import Customer, MailCustomer, TelegramCustomer, WebCustomer
 from sandbox.play.mirror import Mirror
+from sandbox.play.phones import InstagramCustomer, LineCustomer, MessengerCustomer, SmsCustomer, WhatsAppCustomer
 from sandbox.play.samples import GREETINGS, MIXED, PDF, PNG, TRICKY, long_text
 from sandbox.play.steps import Step, Steps, nothing
 from sandbox.stage import Stage
@@ -69,7 +70,7 @@ class Scene:
         await self.step(
             "a PDF",
             lambda: customer.sends("order.pdf", "application/pdf", PDF),
-            self._file_shown("order.pdf", "application/pdf"),
+            self._file_shown("order.pdf" if customer.names_files else ".pdf", "application/pdf"),
         )
         ref = ""
 
@@ -103,7 +104,7 @@ class Scene:
         await self.step(
             "a file back",
             lambda: agent.replies(self.thread, "The invoice", files=[("invoice.pdf", "application/pdf", PDF)]),
-            lambda: "invoice.pdf" in customer.files(),
+            lambda: customer.has_file("invoice.pdf", "application/pdf"),
         )
         await self.step("an answer to change", lambda: reply("We have greem tea"), self.arrived("greem tea"))
         if customer.sees_edits:
@@ -147,8 +148,11 @@ class Scene:
         return self.agent.find(self.thread, "One more question")
 
 
+_SEGMENTS_A_SECOND = 75.0
 #: Which words of a first message open its thread where; what has none of them is shown in both workspaces.
 SLACK_ALONE, TEAMS_ALONE = "to the tea house", "to the tea garden"
+#: The phones' threads stand in rooms of their own: Slack takes one post a second in each.
+SLACK_VIP, TEAMS_VIP = "to the tea boat", "to the tea train"
 ROUTES = f"""
 [[routes]]
 name = "slack"
@@ -158,6 +162,14 @@ when = {{ words = ["{SLACK_ALONE}"] }}
 name = "teams"
 rooms = ["care/#customers"]
 when = {{ words = ["{TEAMS_ALONE}"] }}
+[[routes]]
+name = "slack-vip"
+rooms = ["shop/#vip"]
+when = {{ words = ["{SLACK_VIP}"] }}
+[[routes]]
+name = "teams-vip"
+rooms = ["care/#vip"]
+when = {{ words = ["{TEAMS_VIP}"] }}
 """
 
 
@@ -181,6 +193,11 @@ async def play(stage: Stage, *, as_json: bool) -> int:
             if "email" in stage.options.channels:
                 customers.append(MailCustomer(stage.mail, email))
             scenes += [Scene(customer, agent, opens) for customer in customers]
+        elsewhere: list[tuple[Agent, str]] = [
+            (SlackAgent(stage.slack, stage.omar, stage.vip), SLACK_VIP),
+            (TeamsAgent(stage.teams, stage.care_bea, stage.care_vip), TEAMS_VIP),
+        ]
+        scenes += [Scene(customer, *elsewhere[n % 2]) for n, customer in enumerate(_on_phones(stage))]
         mirrored = Mirror(TelegramCustomer(stage.telegram, "Mira"), slack, teams)
         played = await asyncio.gather(*(scene.play() for scene in scenes), mirrored.play())
     steps = [step for one in played for step in one]
@@ -190,6 +207,21 @@ async def play(stage: Stage, *, as_json: bool) -> int:
     else:
         _print(steps, missing)
     return 1 if missing or not steps else 0
+
+
+def _on_phones(stage: Stage) -> list[Customer]:
+    """Those whose channel is connected; Slack and Teams answer them in turn."""
+    makes: dict[str, Callable[[], Customer]] = {
+        "whatsapp": lambda: WhatsAppCustomer(stage.graph, "Wanda", "+4915110000001"),
+        "sms": lambda: SmsCustomer(stage.twilio, "+12025550142"),
+        "messenger": lambda: MessengerCustomer(stage.graph, "Melissa"),
+        "instagram": lambda: InstagramCustomer(stage.graph, "Ines"),
+        "line": lambda: LineCustomer(stage.line, "Lin"),
+    }
+    if "sms" in stage.options.channels:
+        # What carriers take from a registered sender, not from a number of one's own.
+        stage.twilio.world.lines[stage.number].rate = _SEGMENTS_A_SECOND
+    return [make() for channel, make in makes.items() if channel in stage.options.channels]
 
 
 def _print(steps: list[Step], missing: int) -> None:

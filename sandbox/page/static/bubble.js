@@ -3,41 +3,52 @@ import { h, iconButton, link } from "./dom.js";
 import { icon } from "./icons.js";
 import { clock, size } from "./words.js";
 import { onlyEmoji } from "./emoji.js";
-import { world } from "./store.js";
 
-export function bubble(message, { tail, first, replied, more, press }) {
+// `business` is what the app calls us; `mark` is how it shows that her message was seen.
+export function bubble(message, { tail, first, replied, business, mark, keys, more, press }) {
   const mine = !message.from_bot;
-  const big = message.kind === "text" && !replied && onlyEmoji(message.text) && !message.entities.length;
+  const big = message.kind === "text" && !message.files.length && !replied && onlyEmoji(message.text) && !message.entities?.length;
   const inside = h("div", { class: "bubble" },
-    replied && h("div", { class: "bubble-reply" }, h("b", {}, replied.from_bot ? world.bot.first_name : "You"), h("span", { dir: "auto" }, replied.deleted ? "Deleted message" : message.quote || replied.text || replied.file_name || replied.kind)),
-    media(message),
-    message.text && h("div", { class: "bubble-text", dir: "auto" }, entities(message.text, message.entities)),
-    h("span", { class: "bubble-meta" }, reactions(message), message.edited && "edited ", clock(new Date(message.date)), mine && h("span", { class: "ticks", "aria-label": "Sent" }, "✓✓")));
+    replied && h("div", { class: "bubble-reply" }, h("b", {}, replied.from_bot ? business : "You"), h("span", { dir: "auto" }, message.quote || summary(replied))),
+    message.files.map((file) => attached(file, message)),
+    shared(message),
+    message.cards.map((card) => h("div", { class: "bubble-card" }, h("strong", {}, card.title), card.subtitle && h("span", {}, card.subtitle))),
+    message.text && h("div", { class: "bubble-text", dir: "auto" }, entities(message.text, message.entities || addresses(message.text))),
+    h("span", { class: "bubble-meta" }, reactions(message), message.edited && "edited ", clock(new Date(message.date)), mine && ticks(message, mark)));
   const classes = ["bubble-row", mine ? "mine" : "theirs", tail && "tail", first && "first", big && "big"];
-  return h("div", { class: classes.filter(Boolean).join(" "), data: { message: message.message_id } }, h("div", { class: "bubble-box" }, inside, keyboard(message, press)), iconButton(icon("more", 18), "Message actions", (event) => more(event.currentTarget), { class: "bubble-more" }));
+  return h("div", { class: classes.filter(Boolean).join(" "), data: { message: message.message_id } }, h("div", { class: "bubble-box" }, inside, keys && keyboard(message, press)), more && iconButton(icon("more", 18), "Message actions", (event) => more(event.currentTarget), { class: "bubble-more" }));
+}
+
+// What stands for a message in a quote.
+export const summary = (message) => message.text || message.files[0]?.name || message.cards[0]?.title || message.files[0]?.kind || message.kind;
+
+function ticks(message, mark) {
+  if (!mark) return null;
+  if (mark !== "ticks") return h("span", { class: "seen" }, mark);
+  return h("span", { class: message.seen ? "ticks seen" : "ticks", "aria-label": message.seen ? "Seen" : "Sent" }, "✓✓");
 }
 
 function reactions(message) {
-  const list = [message.bot_reaction, message.customer_reaction].filter(Boolean);
+  const list = message.reactions;
   return list.length ? h("span", { class: "bubble-reactions" }, list.map((emoji) => h("span", {}, emoji.length === 1 ? `${emoji}\ufe0f` : emoji))) : null;
 }
 
-function media(message) {
-  const address = message.url ? `/file/telegram/${message.url.split("/").slice(-2).map(encodeURIComponent).join("/")}` : "";
-  switch (message.kind) {
-    case "photo": case "sticker":
-      return h("a", { class: "bubble-photo", href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: message.text || message.kind, loading: "lazy" }));
-    case "voice": case "audio":
-      return h("div", { class: "bubble-voice" }, h("span", { class: "play" }, icon("mic", 18)), h("span", { class: "wave" }, [5, 9, 14, 8, 16, 11, 6, 13, 18, 10, 7, 15, 9, 5, 12, 8, 4].map((height) => h("i", { vars: { "--h": `${height}px` } }))), h("small", {}, message.kind === "voice" ? "0:01" : message.file_name));
-    case "location":
-      return h("div", { class: "bubble-place" }, icon("pin", 26), h("span", {}, "Location", h("small", {}, `${Number(message.details?.latitude).toFixed(4)}, ${Number(message.details?.longitude).toFixed(4)}`)));
-    case "contact":
-      return h("div", { class: "bubble-place" }, icon("people", 24), h("span", {}, message.details?.first_name || "Contact", h("small", {}, message.details?.phone_number || "")));
-    case "document": case "video":
-      return h("a", { class: "bubble-file", href: address, target: "_blank", rel: "noopener", download: message.file_name || true }, h("span", { class: "file-icon" }, icon("file", 20)), h("span", {}, h("strong", {}, message.file_name || "File"), h("small", {}, size(message.size))));
-    default:
-      return null;
-  }
+function attached(file, message) {
+  if (file.kind === "photo") return h("a", { class: "bubble-photo", href: file.url, target: "_blank", rel: "noopener" }, h("img", { src: file.url, alt: message.text || file.name || "Photo", loading: "lazy" }));
+  if (file.kind === "voice") return h("div", { class: "bubble-voice" }, h("span", { class: "play" }, icon("mic", 18)), h("span", { class: "wave" }, [5, 9, 14, 8, 16, 11, 6, 13, 18, 10, 7, 15, 9, 5, 12, 8, 4].map((height) => h("i", { vars: { "--h": `${height}px` } }))), h("small", {}, file.name || "0:01"));
+  return h("a", { class: "bubble-file", href: file.url, target: "_blank", rel: "noopener", download: file.name || true }, h("span", { class: "file-icon" }, icon("file", 20)), h("span", {}, h("strong", {}, file.name || "File"), h("small", {}, size(file.size))));
+}
+
+function shared(message) {
+  const { kind, details } = message;
+  if (kind === "location") return h("div", { class: "bubble-place" }, icon("pin", 26), h("span", {}, details?.name || details?.title || "Location", h("small", {}, `${Number(details?.latitude).toFixed(4)}, ${Number(details?.longitude).toFixed(4)}`)));
+  if (kind === "contact") return h("div", { class: "bubble-place" }, icon("people", 24), h("span", {}, details?.first_name || "Contact", h("small", {}, details?.phone_number || "")));
+  return null;
+}
+
+// What a phone makes a link of by itself.
+function addresses(text) {
+  return [...text.matchAll(/https?:\/\/[^\s<>"]*[^\s<>".,;:!?)]/g)].map((found) => ({ type: "url", offset: found.index, length: found[0].length }));
 }
 
 function keyboard(message, press) {

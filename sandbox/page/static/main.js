@@ -13,8 +13,10 @@ import { begin as beginWorkplaces } from "./workplaces.js";
 import * as workspace from "./workspace.js";
 
 const at = (id) => document.getElementById(id);
-const TABS = ["web", "telegram", "email"];
-const seen = { telegram: -1, web: 0 };
+const PHONES = ["telegram", "whatsapp", "sms", "messenger", "instagram", "line"];
+const TABS = ["web", ...PHONES, "email"];
+// How many messages of each phone were there when it was last looked at.
+const seen = { web: 0 };
 
 for (const place of document.querySelectorAll("[data-icon]")) place.prepend(icon(place.dataset.icon, Number(place.dataset.size) || 18));
 onComplaint(toast);
@@ -28,11 +30,17 @@ faults.begin();
 beginSearch(at("search"));
 follow(take, (alive) => { document.body.classList.toggle("offline", !alive); at("offline").hidden = alive; });
 
-// The customers' three ways in.
+// The customers' ways in. Every phone stands at the same place.
+const offered = () => TABS.filter((name) => !PHONES.includes(name) || world.phones.has(name));
 function choose(tab, focus = false) {
   ui.channelTab = tab;
+  for (const name of ["web", "email"]) at(name).hidden = name !== tab;
+  at("phone").hidden = !PHONES.includes(tab);
+  if (PHONES.includes(tab)) {
+    at("phone").className = `channel ${tab}`;
+    at("phone").setAttribute("aria-labelledby", `tab-${tab}`);
+  }
   for (const name of TABS) {
-    at(name).hidden = name !== tab;
     const button = at(`tab-${name}`);
     button.setAttribute("aria-selected", String(name === tab));
     button.tabIndex = name === tab ? 0 : -1;
@@ -41,21 +49,30 @@ function choose(tab, focus = false) {
   location.replace(`#${tab}`);
   changed("ui", "phone", "mail");
 }
-TABS.forEach((name, number) => {
+for (const name of TABS) {
   const button = at(`tab-${name}`);
   button.addEventListener("click", () => choose(name));
   button.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step) { event.preventDefault(); choose(TABS[(number + step + TABS.length) % TABS.length], true); }
+    const there = offered();
+    if (step) { event.preventDefault(); choose(there[(there.indexOf(name) + step + there.length) % there.length], true); }
   });
-});
+}
 choose(TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "web");
+
+on("page", () => {
+  for (const name of PHONES) at(`tab-${name}`).hidden = !world.phones.has(name);
+  at("channel-tabs").classList.toggle("many", offered().length > 4);
+  if (world.ready && !offered().includes(ui.channelTab)) choose("web");
+});
 
 on("ui phone mail", () => {
   if (!world.ready) return;
-  const last = phone.lastOnPhones();
-  if (seen.telegram < 0 || ui.channelTab === "telegram") seen.telegram = last;
-  badge("telegram", phone.unreadOnPhones(seen.telegram));
+  for (const name of world.phones.keys()) {
+    const came = phone.cameTo(name);
+    if (seen[name] === undefined || ui.channelTab === name) seen[name] = came;
+    badge(name, Math.max(0, came - seen[name]));
+  }
   badge("email", unreadMails());
   badge("web", ui.channelTab === "web" ? 0 : seen.web);
 });
@@ -107,7 +124,7 @@ for (const side of ["customers", "team"]) at(`side-${side}`).addEventListener("c
 function show(side) {
   document.body.dataset.side = side;
   for (const name of ["customers", "team"]) at(`side-${name}`).setAttribute("aria-pressed", String(name === side));
-  changed("ui", "slack", "teams");
+  changed("ui", "slack", "teams", "phone");
 }
 show("customers");
-document.addEventListener("visibilitychange", () => { if (!document.hidden) changed("ui", "slack"); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) changed("ui", "slack", "phone"); });

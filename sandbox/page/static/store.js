@@ -1,8 +1,8 @@
-// What the page knows of the three sandboxes, and what the visitor looks at.
+// What the page knows of the sandboxes, and what the visitor looks at.
 
 export const world = {
   ready: false,
-  page: { agents: [], rooms: [], phones: [], correspondents: [], shortcuts: [], commands: [], faults: { offered: [], on: [] }, reactions: [] },
+  page: { agents: [], rooms: [], correspondents: [], shortcuts: [], commands: [], faults: { offered: [], on: [] } },
   team: {},
   app: {},
   users: new Map(),
@@ -12,7 +12,7 @@ export const world = {
   viewErrors: new Map(),
   homes: new Map(),
   typing: new Map(),
-  bot: {},
+  // By channel: the app on the customers' phones, and everybody's chat in it.
   phones: new Map(),
   mailboxes: new Map(),
 };
@@ -54,7 +54,7 @@ const TAKES = {
     if (change.type === "picture") {
       world.page = change.page;
       takeWorkspace(change.slack);
-      takePhones(change.telegram);
+      takePhones(change.phones);
       takeMailboxes(change.mail);
       for (const [name, picture] of joined) picture(change[name], change.page[name]);
       world.ready = true;
@@ -68,19 +68,22 @@ const TAKES = {
     SLACK[change.type]?.(change);
     changed("slack");
   },
-  telegram(change) {
-    const phone = world.phones.get(change.user);
-    if (!phone) return;
+  phones(change) {
+    const person = world.phones.get(change.channel)?.people.get(change.user);
+    if (!person) return;
     if (change.message) {
-      phone.messages.set(change.message.message_id, change.message);
-      if (change.message.from_bot && change.kind === "message") phone.typing = 0;
-    } else if (change.kind === "action") {
-      phone.typing = Date.now() + change.seconds * 1000;
-      setTimeout(() => changed("phone"), change.seconds * 1000 + 50);
-    } else if (change.kind === "blocked" || change.kind === "unblocked") {
-      phone.blocked = change.kind === "blocked";
-    } else if (change.kind === "callback_answer") {
-      phone.answer = { text: change.text, until: Date.now() + 4000 };
+      const known = person.messages.has(change.message_id);
+      person.messages.set(change.message_id, change.message);
+      if (change.message.from_bot && !known) person.typing = 0;
+    } else if (change.message === null) {
+      person.messages.delete(change.message_id);
+    } else if (change.typing !== undefined) {
+      person.typing = Date.now() + change.typing * 1000;
+      setTimeout(() => changed("phone"), change.typing * 1000 + 50);
+    } else if (change.blocked !== undefined) {
+      person.blocked = change.blocked;
+    } else if (change.notice !== undefined) {
+      person.answer = { text: change.notice, until: Date.now() + 4000 };
       setTimeout(() => changed("phone"), 4100);
     }
     changed("phone");
@@ -149,11 +152,14 @@ function takeWorkspace(slack) {
   world.typing = new Map(slack.typing.map((entry) => [`${entry.channel}:${entry.thread_ts}`, entry]));
 }
 
-function takePhones(telegram) {
-  world.bot = telegram.bot;
-  world.phones = new Map(telegram.customers.map((person) => [
-    person.id, { ...person, typing: 0, messages: new Map(person.messages.map((message) => [message.message_id, message])) },
-  ]));
+function takePhones(phones) {
+  world.phones = new Map(phones.map((phone) => [phone.channel, {
+    ...phone,
+    can: new Set(phone.can),
+    people: new Map(phone.customers.map((person) => [person.id, {
+      ...person, typing: Date.now() + person.typing * 1000, messages: new Map(person.messages.map((message) => [message.message_id, message])),
+    }])),
+  }]));
 }
 
 function takeMailboxes(mail) {
