@@ -95,7 +95,7 @@ async def test_a_canned_reply_is_sent_as_it_is_or_before_what_is_typed(
         thread = await office.opened(office.channel.customer("Jane"))
         form = await office.app.desk.form(thread.ref, office.bea, "reply", "")
         assert form is not None
-        choice, text = form.fields
+        choice, text, _ = form.fields
         assert [option.value for option in choice.options] == ["Opening hours", "Returns"]
         assert choice.optional
         assert text.optional
@@ -111,7 +111,7 @@ async def test_without_canned_replies_the_form_asks_for_words(tmp_path: Path) ->
         thread = await office.opened(office.channel.customer("Jane"))
         form = await office.app.desk.form(thread.ref, office.bea, "reply", "")
         assert form is not None
-        [field] = form.fields
+        [field, _] = form.fields
         assert (field.kind, field.optional) == (FieldKind.RICH_TEXT, False)
 
 
