@@ -69,6 +69,7 @@ async def _serve(stage: Stage, port: int) -> int:
 
 def _people(stage: Stage) -> dict[str, list[str]]:
     """Somebody with a phone on each of the other channels."""
+    stage.line.world.bot["displayName"] = stage.graph.whatsapp.verified_name
     return {
         "whatsapp": [stage.graph.whatsapp.add_customer("Amara Okafor", username="amara", phone="+4915110000077")],
         "sms": [stage.twilio.add_customer("Sam Rivera", "+12025550177", city="Washington", state="DC", country="US")],

@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from sandbox.demo import CHANNELS
 from sandbox.page import Page as SandboxPage
-from sandbox.play.agents import SlackAgent
+from sandbox.play.agents import SlackAgent, words
 from sandbox.play.samples import PNG
 from sandbox.slack.composer import compose
 from sandbox.stage import SUPPORT, Options, Stage
@@ -25,6 +25,8 @@ PHONES = {
     "instagram": ("Instagram", "Noor"),
     "line": ("LINE", "Haruka"),
 }
+#: Where a business is told of what somebody takes back.
+DELETES = ("whatsapp", "instagram", "line")
 EDITS = ("telegram", "whatsapp", "messenger", "instagram")
 REACTS = ("whatsapp", "messenger", "instagram")
 CHOOSES = ("telegram", "whatsapp", "messenger", "instagram", "line")
@@ -157,6 +159,29 @@ async def test_she_edits_and_quotes(page: Page, shown: Shown, channel: str) -> N
     await expect(page.locator("#chat .mine .bubble-reply").last).to_contain_text("Green tea, please")
 
 
+@pytest.mark.parametrize("channel", DELETES)
+async def test_she_takes_back_what_she_wrote(page: Page, shown: Shown, channel: str) -> None:
+    field = await held(page, shown, channel)
+    await field.fill(f"Never mind ({channel})")
+    await field.press("Enter")
+    row = page.locator("#chat .mine").filter(has=page.locator(".bubble-text", has_text=f"Never mind ({channel})"))
+    await expect(row).to_be_visible()
+    thread = await thread_of(shown, channel)
+    post = await until(lambda: shown.agent.find(thread, f"Never mind ({channel})"), "her words in the thread")
+    await chooses(page, row, "Reply")
+    await field.fill(f"That is, later ({channel})")
+    await field.press("Enter")
+    await expect(page.locator("#chat .mine .bubble-reply").last).to_contain_text("Never mind")
+    await chooses(page, row, "Delete")
+    await expect(row).to_have_count(0)
+
+    def told() -> bool:
+        now = next(one for one in shown.agent.posts(thread) if one["ts"] == post["ts"])
+        return "eleted" in words(now)
+
+    await until(told, "the deletion in the thread")
+
+
 @pytest.mark.parametrize("channel", REACTS)
 async def test_she_reacts_and_sees_reactions(page: Page, shown: Shown, channel: str) -> None:
     field = await held(page, shown, channel)
@@ -171,6 +196,9 @@ async def test_she_reacts_and_sees_reactions(page: Page, shown: Shown, channel: 
     await shown.agent.replies(thread, f"Our pleasure ({channel})")
     row = page.locator("#chat .theirs").last
     await expect(row).to_contain_text("Our pleasure")
+    account = getattr(shown.stage.graph, channel)
+    sent = await row.get_attribute("data-message")
+    await until(lambda: account.message(sent).status == "read", "that she has read it")
     await chooses(page, row, "React…")
     await page.get_by_label("heart", exact=True).click()
     await expect(row.locator(".bubble-reactions")).to_have_text("❤️")
@@ -187,6 +215,6 @@ async def test_every_tab_is_in_sight_on_a_phone(page: Page, shown: Shown) -> Non
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
-        words = tabs.nth(number).locator("span")
-        assert await words.evaluate("(it) => it.getBoundingClientRect().right") <= box["x"] + box["width"]
+        label = tabs.nth(number).locator("span")
+        assert await label.evaluate("(it) => it.getBoundingClientRect().right") <= box["x"] + box["width"]
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
