@@ -226,7 +226,12 @@ def test_the_example_has_no_mistakes(run: Callable[..., Result], tmp_path: Path,
     if everything:
         text = re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE)
     (tmp_path / "threadbridge.toml").write_text(text)
-    secrets = {"TELEGRAM_TOKEN": f"123456:{'a' * 35}", "DATABASE_URL": "postgresql://db/x", "METRICS_TOKEN": "m" * 20}
+    secrets = {
+        "TELEGRAM_TOKEN": f"123456:{'a' * 35}",
+        "DATABASE_URL": "postgresql://db/x",
+        "METRICS_TOKEN": "m" * 20,
+        "TEAMS_APP_SECRET": "s" * 40,
+    }
     result = run("check", "--offline", more=secrets)
     assert result.exit_code == 0, result.stderr
 

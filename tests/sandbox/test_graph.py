@@ -4,124 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import io
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from sandbox.faults import Fault
-from sandbox.graph import GraphSandbox
 from sandbox.graph.markup import shown
 from sandbox.graph.wire import NotPossible
+from tests.sandbox.graph_business import PNG, Business, Clock, ada, business, clock, code, shop, text
 
-PNG = bytes.fromhex("89504e470d0a1a0a") + b"rest of a picture"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Business:
-    """A callback that notes what it is brought, and calls the API."""
-
-    def __init__(self, graph: GraphSandbox, session: aiohttp.ClientSession) -> None:
-        self.graph, self._session = graph, session
-        self.bodies: list[dict[str, Any]] = []
-        #: Answers given before 200.
-        self.refusals: list[int] = []
-        self.url = ""
-
-    async def hook(self, request: web.Request) -> web.Response:
-        if request.method == "GET":
-            known = request.query["hub.verify_token"] == "verify-me"
-            return web.Response(text=request.query["hub.challenge"], status=200 if known else 403)
-        raw = await request.read()
-        signed = hmac.new(b"sandbox-app-secret", raw, hashlib.sha256).hexdigest()
-        if request.headers["X-Hub-Signature-256"] != f"sha256={signed}":
-            return web.Response(status=401)
-        if self.refusals:
-            return web.Response(status=self.refusals.pop(0))
-        self.bodies.append(json.loads(raw))
-        return web.Response()
-
-    async def post(self, node: str, body: Any, *, token: str = "EAAsandbox") -> tuple[int, dict[str, Any]]:
-        headers = {"Authorization": f"Bearer {token}"}
-        given = {"data": body} if isinstance(body, aiohttp.FormData) else {"json": body}
-        async with self._session.post(f"{self.graph.url}/v26.0/{node}", headers=headers, **given) as response:
-            return response.status, await response.json()
-
-    async def get(self, url: str, *, token: str | None = "EAAsandbox") -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with self._session.get(url, headers=headers) as response:
-            return response.status, await response.read()
-
-    async def says(self, user: str, message: dict[str, Any], **more: Any) -> tuple[int, dict[str, Any]]:
-        base = {"messaging_product": "whatsapp", "recipient": user, **more}
-        return await self.post(f"{self.graph.whatsapp.phone_number_id}/messages", base | message)
-
-    async def statuses(self) -> list[dict[str, Any]]:
-        await self.graph.idle()
-        values = [change["value"] for body in self.bodies for one in body["entry"] for change in one["changes"]]
-        return [one for value in values for one in value.get("statuses", [])]
-
-
-@asynccontextmanager
-async def business(clock: Clock, **options: Any) -> AsyncIterator[Business]:
-    async with (
-        GraphSandbox(clock=clock, retry_delays=(0.01, 0.01), **options) as graph,
-        aiohttp.ClientSession() as session,
-    ):
-        one = Business(graph, session)
-        app = web.Application(client_max_size=4 * 1024 * 1024)
-        app.router.add_route("*", "/hook", one.hook)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            one.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-            for account in graph.accounts:
-                await account.connect(one.url, "verify-me")
-            yield one
-        finally:
-            await runner.cleanup()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def shop(clock: Clock) -> AsyncIterator[Business]:
-    async with business(clock, limits=False) as one:
-        yield one
-
-
-@pytest.fixture
-async def ada(shop: Business) -> str:
-    user = shop.graph.whatsapp.add_customer("Ada", username="ada", phone="+49 1511 0000001")
-    await shop.graph.whatsapp.customer_writes(user, "Hello")
-    await shop.graph.idle()
-    return user
-
-
-def text(body: str) -> dict[str, Any]:
-    return {"type": "text", "text": {"body": body}}
-
-
-def code(answer: dict[str, Any]) -> int:
-    found: int = answer["error"]["code"]
-    return found
+__all__ = ["ada", "clock", "shop"]
 
 
 async def test_a_callback_that_fails_the_handshake_is_not_taken(shop: Business) -> None:
@@ -402,54 +297,3 @@ def test_formatting_is_carried_out_as_in_the_app() -> None:
     assert shown("*\u2060b* `\u2060c` >\u2060 q") == "*b* `c` > q"
     assert shown("> quoted\n- one\n```\nx*y*z\n```") == "quoted\n• one\n\nx*y*z\n"
     assert shown("https://example.com/_a_?b=*c*") == "https://example.com/_a_?b=*c*"
-
-
-@pytest.mark.parametrize("product", ["messenger", "instagram"])
-async def test_pages_and_instagram_speak_the_same_family(shop: Business, product: str) -> None:
-    page = shop.graph.messenger if product == "messenger" else shop.graph.instagram
-    user = page.add_customer("Ada Moss", username="ada")
-    hers = await page.customer_writes(user, "Hello")
-    await shop.graph.idle()
-    (body,) = shop.bodies
-    assert body["object"] == ("page" if product == "messenger" else "instagram")
-    (event,) = body["entry"][0]["messaging"]
-    assert (event["sender"], event["message"]) == ({"id": user}, {"mid": hers, "text": "Hello"})
-    given = {"recipient": {"id": user}, "messaging_type": "RESPONSE", "message": {"text": "Hi", "metadata": "k-1"}}
-    status, answer = await shop.post(f"{page.id}/messages", given)
-    assert (status, answer["recipient_id"]) == (200, user)
-    await shop.graph.idle()
-    events = [one["messaging"][0] for body in shop.bodies[1:] for one in body["entry"]]
-    echo = next(one["message"] for one in events if "message" in one)
-    assert (echo["is_echo"], echo["metadata"], echo["mid"]) == (True, "k-1", answer["message_id"])
-    assert any("delivery" in one for one in events) is (product == "messenger")
-
-
-async def test_a_page_keeps_its_windows_and_limits(shop: Business, clock: Clock) -> None:
-    page = shop.graph.messenger
-    user = page.add_customer("Ada")
-    await page.customer_writes(user, "Hello")
-
-    async def sends(message: dict[str, Any], **more: Any) -> int:
-        given = {"recipient": {"id": user}, "messaging_type": "RESPONSE", "message": message, **more}
-        status, answer = await shop.post(f"{page.id}/messages", given)
-        return status if status == 200 else code(answer)
-
-    assert await sends({"text": "x" * 2001}) == 100
-    assert await sends({"text": "x"}, tag="HUMAN_AGENT") == 100
-    quick = {"content_type": "text", "title": "Yes", "payload": "YES"}
-    assert await sends({"text": "?", "quick_replies": [quick] * 14}) == 100
-    assert await sends({"text": "?", "quick_replies": [quick]}) == 200
-    clock.now += 90_000
-    assert await sends({"text": "Late"}) == 10
-    assert await sends({"text": "Late"}, messaging_type="MESSAGE_TAG", tag="HUMAN_AGENT") == 200
-    assert await sends({"text": "Late"}, messaging_type="MESSAGE_TAG", tag="ACCOUNT_UPDATE") == 100
-    page.customer_blocks(user)
-    assert await sends({"text": "Late"}, messaging_type="MESSAGE_TAG", tag="HUMAN_AGENT") == 551
-
-
-async def test_instagram_counts_bytes(shop: Business) -> None:
-    user = shop.graph.instagram.add_customer("Ada")
-    await shop.graph.instagram.customer_writes(user, "Hello")
-    for words, expected in (("🙂" * 250, 200), ("🙂" * 251, 400)):
-        given = {"recipient": {"id": user}, "messaging_type": "RESPONSE", "message": {"text": words}}
-        assert (await shop.post(f"{shop.graph.instagram.id}/messages", given))[0] == expected
