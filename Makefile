@@ -23,7 +23,7 @@ demo: $(PACKAGE_READY)
 
 test: $(DEV_READY) $(PACKAGE_READY) judges
 	@.ci/browser
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV_READY) $(PACKAGE_READY)
 	@$(BIN)/ruff check .

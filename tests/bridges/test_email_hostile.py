@@ -132,7 +132,8 @@ async def test_others_are_served_while_a_hostile_mail_is_read(
         await asyncio.sleep(0.001)
         longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
     assert len(await reading) == 1
-    assert longest < 1
+    # A reader that held the loop would take several seconds here, beside a busy neighbour too.
+    assert longest < 3
 
 
 def test_a_number_that_python_refuses_to_read_is_shown_as_unreadable() -> None:
