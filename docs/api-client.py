@@ -1,7 +1,6 @@
 """A connector: what you type, Ada writes; what agents answer is shown. API_SECRET=… python api-client.py URL PORT"""
 
-# fmt: off
-import base64, hmac, json, os, sys, threading, time, urllib.request  # noqa: E401, I001
+import base64, hmac, json, os, sys, threading, time, urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 KEY, SEEN = base64.b64decode(os.environ["API_SECRET"].removeprefix("whsec_")), set()
 
@@ -14,7 +13,7 @@ class Deliveries(BaseHTTPRequestHandler):
         right = sign(name, at, body := self.rfile.read(int(self.headers["Content-Length"])))
         fits = any(hmac.compare_digest(right, one) for one in given.split()) and abs(time.time() - int(at)) < 300
         if fits and name not in SEEN and (delivery := json.loads(body))["type"] == "message":
-            print(f"{delivery['agent_name']}: {delivery['text']}", flush=True)  # noqa: T201
+            print(f"{delivery['agent_name']}: {delivery['text']}", flush=True)
         SEEN.update([name] if fits else [])
         self.send_response(204 if fits else 401)
         self.end_headers()

@@ -198,11 +198,11 @@ class Transport:
         return await self._rest.call(Call(method=method, url=url, body=body, repeatable=repeatable))
 
 
-class _Adapter(CloudAdapterBase):  # type: ignore[misc]
+class _Adapter(CloudAdapterBase):  # type: ignore[misc]  # Untyped.
     """The SDK's turn around our own proof. Never `CloudAdapter.process`: it answers invokes with 500."""
 
 
-class _Authentication(BotFrameworkAuthentication):  # type: ignore[misc]
+class _Authentication(BotFrameworkAuthentication):  # type: ignore[misc]  # Untyped.
     """The SDK asks it for what turns do not need: they begin once everything is proved, and call nobody."""
 
     async def authenticate_request(self, activity: Activity, auth_header: str) -> AuthenticateRequestResult:
@@ -218,7 +218,7 @@ class _Authentication(BotFrameworkAuthentication):  # type: ignore[misc]
         """Nobody signs in through us."""
 
 
-class _NoConnectors(ConnectorFactory):  # type: ignore[misc]
+class _NoConnectors(ConnectorFactory):  # type: ignore[misc]  # Untyped.
     """The SDK wants a client for every turn; ours is used instead, so this one can do nothing."""
 
     async def create(self, service_url: str, audience: str) -> object:

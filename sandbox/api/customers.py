@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +30,7 @@ class NotTaken(Exception):
         self.body = body
 
 
-class CustomerGestures:
+class CustomerGestures(ABC):
     """The customers' half of the sandbox."""
 
     def __init__(self, secret: str, delays: Sequence[float] = RETRY_DELAYS) -> None:
@@ -188,8 +189,9 @@ class CustomerGestures:
         raise AssertionError("The last try always ends it")
 
     @property
+    @abstractmethod
     def url(self) -> str:
-        raise NotImplementedError
+        """Where the connector is reached: `host_file` and `deliver_url` build on it."""
 
     def tell(self, change: Json) -> None:
         self.watchers.tell(change)

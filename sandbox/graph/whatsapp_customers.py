@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 from sandbox.graph.account import Account, Shared
@@ -18,7 +19,7 @@ Kind = Literal["image", "video", "audio", "document", "sticker"]
 BUSINESS_AGENT = "meta_business_agent"
 
 
-class WhatsAppCustomers(Account):
+class WhatsAppCustomers(Account, ABC):
     """The customers' half of one number."""
 
     product = "whatsapp"
@@ -354,6 +355,6 @@ class WhatsAppCustomers(Account):
             raise NotPossible(f"{person.name} has blocked the business; call customer_unblocks first")
         return person
 
+    @abstractmethod
     def report(self, message: Message, status: str, errors: list[Json] | None = None) -> None:
         """A status of a message of ours; the number itself knows how."""
-        raise NotImplementedError

@@ -26,14 +26,16 @@ class Customer(ABC):
     @abstractmethod
     async def sends(self, name: str, mime: str, data: bytes) -> None: ...
 
-    @abstractmethod
-    async def edit(self, ref: str, text: str) -> None: ...
+    # A channel that lacks one of these three says so by `edits`, `deletes` or `reacts`; then no step asks for it.
 
-    @abstractmethod
-    async def delete(self, ref: str) -> None: ...
+    async def edit(self, ref: str, text: str) -> None:
+        raise AssertionError(f"{self.channel} lets no customer edit.")
 
-    @abstractmethod
-    async def react(self, containing: str, emoji: str) -> None: ...
+    async def delete(self, ref: str) -> None:
+        raise AssertionError(f"{self.channel} lets no customer take a message back.")
+
+    async def react(self, containing: str, emoji: str) -> None:
+        raise AssertionError(f"{self.channel} lets no customer react.")
 
     @abstractmethod
     def texts(self) -> list[str]:
@@ -116,12 +118,6 @@ class TelegramCustomer(Customer):
     async def edit(self, ref: str, text: str) -> None:
         await self._telegram.customer_edits(self.user, int(ref), text)
 
-    async def delete(self, ref: str) -> None:
-        raise NotImplementedError("Telegram does not tell bots of deletions.")
-
-    async def react(self, containing: str, emoji: str) -> None:
-        raise NotImplementedError("Telegram does not tell bots of reactions in private chats.")
-
     def _find(self, containing: str) -> int:
         return next(b.message_id for b in self._telegram.chat(self.user) if b.from_bot and containing in (b.text or ""))
 
@@ -164,15 +160,6 @@ class MailCustomer(Customer):
             text="See the attached file.",
             attachments=[(name, mime, data)],
         )
-
-    async def edit(self, ref: str, text: str) -> None:
-        raise NotImplementedError("A mail cannot be edited.")
-
-    async def delete(self, ref: str) -> None:
-        raise NotImplementedError("A mail cannot be taken back.")
-
-    async def react(self, containing: str, emoji: str) -> None:
-        raise NotImplementedError("Mail has no reactions.")
 
     def _inbox(self) -> list[Any]:
         return list(self._mail.mailbox(self.address))

@@ -100,15 +100,6 @@ class SmsCustomer(Customer):
     async def sends(self, name: str, mime: str, data: bytes) -> None:
         self._twilio.customer_sends(self.number, mime, data)
 
-    async def edit(self, ref: str, text: str) -> None:
-        raise NotImplementedError("A text message cannot be edited.")
-
-    async def delete(self, ref: str) -> None:
-        raise NotImplementedError("A text message cannot be taken back.")
-
-    async def react(self, containing: str, emoji: str) -> None:
-        raise NotImplementedError("Text messages have no reactions.")
-
     def _theirs(self) -> list[TextMessage]:
         return [one for one in self._twilio.phone(self.number) if one.direction != "inbound"]
 
@@ -142,14 +133,8 @@ class LineCustomer(Customer):
     async def sends(self, name: str, mime: str, data: bytes) -> None:
         await self._line.customer_sends(self.user, "image" if mime.startswith("image/") else "file", name, mime, data)
 
-    async def edit(self, ref: str, text: str) -> None:
-        raise NotImplementedError("LINE lets nobody edit.")
-
     async def delete(self, ref: str) -> None:
         await self._line.customer_unsends(self.user, ref)
-
-    async def react(self, containing: str, emoji: str) -> None:
-        raise NotImplementedError("LINE tells accounts of no reactions.")
 
     def _theirs(self) -> list[LineBubble]:
         return [one for one in self._line.chat(self.user) if one.from_bot and not one.unsent]

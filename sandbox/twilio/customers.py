@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from sandbox.twilio.carrier import Carrier
@@ -24,16 +25,16 @@ _ANSWERS = {
 }
 
 
-class CustomerGestures:
+class CustomerGestures(ABC):
     """The customers' half of the sandbox."""
 
     def __init__(self, world: World, delivery: Delivery, carrier: Carrier) -> None:
         self.world, self.delivery, self.carrier = world, delivery, carrier
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """The base URL in place of https://api.twilio.com."""
-        raise NotImplementedError
 
     def add_customer(
         self, name: str, number: str = "", *, city: str = "", state: str = "", country: str = "", user_id: str = ""

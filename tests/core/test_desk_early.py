@@ -11,11 +11,11 @@ from core.contracts.places import PostRef
 from core.contracts.text import from_plain
 from core.contracts.workplace import Standing
 from core.conversations.models import messages
-from tests.core.office import Office, open_office, until
+from tests.core.office import FakeThread, Office, open_office, until
 
 
-def _post(thread: object) -> PostRef:
-    ref = thread.ref  # type: ignore[attr-defined]
+def _post(thread: FakeThread) -> PostRef:
+    ref = thread.ref
     return PostRef(workspace=ref.workspace, room=ref.room, thread=ref.thread, post="late-1")
 
 
